@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The NetDriver of one host: sessions with other hosts and their channels over the host's lanes. It turns
+// received frames into deliveries for the virtual sockets, and enqueued segments into frames.
+//
+//   frame in:  OnPacket -> wire checks -> token -> channel -> transport -> Deliveries (a value, upwards)
+//   byte out:  Enqueue(channel, segment) -> PollTransmit -> transport plan -> packet written into the
+//              lane's buffer (header, records, payload copied with its checksum) -> lane Submit
+//
+// Nothing calls upwards: what happens to a session or to an acknowledged segment is an event to poll.
+// Owner: the stack. Thread: the one that holds the host's lease. Time and randomness are arguments.
+// Errors: a packet that is refused is counted by DropReason and leaves no state; a session that fails is
+// an event with a reason.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "base/rng.h"
+#include "base/stream.h"
+#include "base/units.h"
+#include "netdriver/device.h"
+#include "netdriver/stream_table.h"
+#include "transport/connection.h"
+#include "wire/address.h"
+#include "wire/packet_layout.h"
+
+namespace netchannel {
+
+// What one record said, with its payload still in the received packet. Valid until the packet is released.
+struct Delivery {
+  SessionHandle session;
+  wire::RecordType type = wire::RecordType::kPadding;  // kData, kOpen, kAccept, kWindow or kReset
+  StreamId stream = 0;
+  StreamOffset offset = 0;         // kData
+  bool fin = false;                // kData
+  StreamOffset receive_limit = 0;  // kOpen, kAccept, kWindow
+  uint16_t source_port = 0;        // kOpen
+  uint16_t destination_port = 0;   // kOpen
+  AppClass app_class = AppClass::kThroughput;              // kOpen
+  wire::ResetCode reset_code = wire::ResetCode::kNone;     // kReset
+  uint32_t length = 0;             // kData: bytes in `payload`
+  uint32_t payload_count = 0;
+  std::array<absl::Span<const std::byte>, kMaxRxChunks> payload;  // kData, in order
+};
+
+struct DriverEvent {
+  enum class Kind : uint8_t {
+    kSessionUp,     // handshake complete; channels may be used
+    kSessionDown,   // `error` says why, as an errno: ETIMEDOUT, ECONNRESET, ECONNREFUSED, EHOSTUNREACH
+    kAcknowledged,  // `segment` reached the peer's stack
+  };
+  Kind kind;
+  SessionHandle session;
+  Segment segment;
+  int error = 0;
+};
+
+struct ChannelInfo {
+  uint8_t index = 0;  // within the session
+  AppClass app_class = AppClass::kThroughput;
+  ByteCount backlog = 0;     // bytes enqueued and not yet sent
+  ByteCount capacity = 0;    // bytes that may be enqueued now
+};
+
+struct DriverConfig {
+  wire::IpAddress address;              // our own address
+  uint16_t base_port = 0;               // lane i is UDP port base_port + i
+  uint8_t channels_per_class = 1;       // 1..8 of each class; both ends: the minimum
+  transport::ConnectionConfig connection;
+  ByteCount channel_backlog_limit = 256 * 1024;  // Enqueue refuses above it
+  Duration handshake_timeout = Duration::Seconds(5);
+  Duration idle_timeout = Duration::Seconds(60);  // a session without streams is closed after it
+  Duration keepalive_interval = Duration::Seconds(10);
+  uint32_t max_sessions = 4096;
+};
+
+// Where frames for an IP destination go next: the link header to put in front. Implemented on netlink
+// (netdriver/neighbours.h) and by a table in tests.
+struct LinkHeader {
+  std::array<std::byte, 22> bytes;  // destination, source, up to two VLAN tags, EtherType
+  uint8_t length = 14;
+};
+class NextHops {
+ public:
+  virtual ~NextHops() = default;
+  // nullopt while unknown; asking starts resolution, and `version` moves when an answer may have changed.
+  virtual std::optional<LinkHeader> Find(const wire::IpAddress& destination) = 0;
+  virtual uint64_t version() const = 0;
+};
+
+// Why a received packet was not used. One counter each, in this order in status output.
+enum class DropReason : uint8_t {
+  kTruncated, kNotIp, kFragment, kBadIpHeader, kBadUdpLength, kBadChecksum, kWrongAddress,
+  kBadVersion, kBadType, kUnknownToken, kBadRecord, kDuplicate, kBadAck, kBadCookie, kBadHandshake,
+  kSessionLimit, kNoSession, kCount,
+};
+
+class Driver {
+ public:
+  // `lanes`, `streams` and `hops` outlive the driver. Lane i of `lanes` has index i.
+  Driver(const DriverConfig& config, absl::Span<Lane* const> lanes, StreamTable* streams,
+         NextHops* hops, Rng* rng, Time now);
+  ~Driver();
+
+  // The session with the peer's stack at `peer`, starting the handshake when there is none. Comes with
+  // kSessionUp (also when it exists: ask IsUp) or kSessionDown.
+  absl::StatusOr<SessionHandle> Connect(Time now, const wire::IpEndpoint& peer);
+  bool IsUp(SessionHandle session) const;
+  // Streams that hold the session open. Without any for idle_timeout it is closed.
+  void AddReference(SessionHandle session);
+  void DropReference(Time now, SessionHandle session);
+  std::optional<wire::IpEndpoint> PeerOf(SessionHandle session) const;
+  // The role bit for stream ids that this host opens in the session (0: client).
+  StreamId StreamRole(SessionHandle session) const;
+
+  // The channels of a session; empty until it is up.
+  absl::Span<const ChannelInfo> Channels(SessionHandle session);
+  // False when the channel is full or gone: nothing was taken.
+  bool Enqueue(Time now, SessionHandle session, uint8_t channel, const Segment& segment);
+
+  // One received frame. Appends what it delivered; the deliveries point into `packet`.
+  void OnPacket(Time now, uint32_t lane, const RxPacket& packet, std::vector<Delivery>& out);
+  // Writes at most `budget` packets into the lanes, latency class first, and flushes them. Returns how many
+  // were written. Has more to send when it returns `budget`.
+  size_t PollTransmit(Time now, size_t budget);
+  void OnTimer(Time now);
+  Time NextTimeout() const;
+  std::optional<DriverEvent> PollEvent();
+
+  // Tells all peers that we go (CLOSE), as far as one PollTransmit goes.
+  void Shutdown(Time now);
+
+  uint64_t drops(DropReason reason) const;
+  // For status: one row a session and channel. Control plane, may allocate.
+  struct ChannelStatus { /* filled by netdriver/status.h */ };
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace netchannel

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One channel's reliability, without I/O: numbers packets, remembers what each carried until it is
+// acknowledged, detects loss, decides when and how much may be sent. Delivery is reliable and unordered
+// (a lost packet delays only what it carried); order within a stream comes from offsets, above.
+//
+// It never sees a frame, a socket, a clock or a thread: time is an argument, the bytes of a packet are
+// the caller's. The caller
+//   1. Enqueue()s segments;
+//   2. while PollTransmit() gives a plan, builds that packet, sends it, and calls OnSent();
+//   3. hands every packet that arrives to OnPacket(), and its ACK record to OnAck();
+//   4. calls OnTimer() once NextTimeout() has passed; NextTimeout() must be asked again after each of
+//      the other calls;
+//   5. drains PollAcked() after OnAck().
+//
+// Packet numbers and ACK ranges follow RFC 9000 section 13, loss detection and PTO RFC 9002 with RFC
+// 8985's adaptive reordering window, path MTU RFC 8899. Congestion control is behind
+// transport/congestion_controller.h.
+//
+// Thread: one at a time. Memory: bounded by Config::max_packets_in_flight and by max_queued_segments,
+// allocated lazily so that an idle connection is small. Errors: state() says when the peer must be
+// taken for dead.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "absl/types/span.h"
+#include "base/stream.h"
+#include "base/units.h"
+#include "wire/packet_layout.h"
+
+namespace netchannel::transport {
+
+enum class CongestionAlgorithm : uint8_t { kCubic = 0, kDctcp = 1 };
+
+enum class Ecn : uint8_t { kNotEct = 0, kEct1 = 1, kEct0 = 2, kCe = 3 };  // RFC 3168 code points
+
+struct ConnectionConfig {
+  CongestionAlgorithm congestion = CongestionAlgorithm::kCubic;
+  // Bytes of one packet from the packet header on (UDP payload).
+  ByteCount min_packet_size = 1200;   // certain to pass; RFC 9000 section 14
+  ByteCount max_packet_size = 1472;   // what MTU probing may reach; min of both ends
+  // Packets that the peer's receive queue holds; in-flight is kept at or below it.
+  uint32_t max_packets_in_flight = 1024;
+  uint32_t max_queued_segments = 4096;
+  // An ACK is due after this many packets that ask for one, or this time.
+  uint32_t ack_threshold = 16;
+  Duration max_ack_delay = Duration::Micros(250);
+  Duration initial_rtt = Duration::Millis(1);
+  // Without any acknowledgement for this long while packets are out: dead.
+  Duration user_timeout = Duration::Seconds(20);
+  bool pacing = true;
+};
+
+// What to put into one packet, in this order: ACK, PING, segments, padding.
+struct PacketPlan {
+  PacketNumber number = 0;
+  bool ack = false;            // include BuildAck()'s record
+  bool ping = false;           // include a PING
+  ByteCount pad_to = 0;        // pad the packet to this many bytes when > 0 (MTU probe)
+  absl::Span<const Segment> segments;  // valid until the next non-const call
+  bool ecn_capable = false;    // set ECT(0) in the IP header
+};
+
+enum class Receipt : uint8_t { kNew, kDuplicate, kTooOld };
+
+enum class ConnectionState : uint8_t { kOpen, kDead };
+
+// See the .cc files for the parts: ack_tracker, rtt_estimator, loss_detector, sent_packets, pacer,
+// mtu_prober, send_queue.
+class Connection {
+ public:
+  Connection(const ConnectionConfig& config, Time now);
+  ~Connection();
+  Connection(Connection&&) noexcept;
+  Connection& operator=(Connection&&) noexcept;
+
+  // False when max_queued_segments is reached: nothing was taken. Data that continues the queue's last
+  // segment is merged with it. Control segments go in front of data.
+  bool Enqueue(const Segment& segment);
+  // Bytes of data queued and not yet sent (retransmissions included).
+  ByteCount queued_bytes() const;
+  ByteCount bytes_in_flight() const;
+  ByteCount congestion_window() const;
+  // True when PollTransmit would give a packet that carries data, had it any (window and pacing allow).
+  bool CanSendData(Time now) const;
+
+  // The next packet, or nullopt when there is nothing to send, or nothing may be sent, at `now`.
+  // The plan fits into max_payload bytes and into the current path MTU.
+  std::optional<PacketPlan> PollTransmit(Time now, ByteCount max_payload);
+  wire::Ack BuildAck(Time now);
+  // The planned packet was handed to the device. `bytes` from the packet header on.
+  void OnSent(Time now, PacketNumber number, ByteCount bytes);
+  // The planned packet could not be handed over (no buffer): its contents are queued again.
+  void OnNotSent(PacketNumber number);
+
+  Receipt OnPacket(Time now, PacketNumber number, bool ack_eliciting, Ecn ecn);
+  // False when the ACK acknowledges what was never sent (a protocol violation by the peer).
+  bool OnAck(Time now, const wire::Ack& ack);
+  void OnTimer(Time now);
+  Time NextTimeout() const;
+
+  // Segments that the peer has acknowledged, each once for each time it was sent in a packet of its own.
+  std::optional<Segment> PollAcked();
+  // Everything not yet acknowledged, sent or queued, for another channel of the session. Empties this one.
+  std::optional<Segment> TakeUnacknowledged();
+
+  ConnectionState state() const;
+  Duration smoothed_rtt() const;
+  Duration min_rtt() const;
+  ByteCount packet_size() const;  // the confirmed path MTU as packet bytes
+  struct Stats {
+    uint64_t packets_sent = 0, packets_received = 0, packets_lost = 0, packets_spuriously_lost = 0;
+    uint64_t duplicates = 0, acks_sent = 0, acks_received = 0, ptos = 0, ce_received = 0;
+  };
+  const Stats& stats() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace netchannel::transport

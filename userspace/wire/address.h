@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// IP addresses and endpoints as values, one type for both families: IPv4 is kept in its IPv4-mapped form
+// (RFC 4291 section 2.5.5.2), so tables have one key.
+// Thread: values. Errors: parsing says what was wrong and what is expected.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace netchannel::wire {
+
+struct IpAddress {
+  std::array<uint8_t, 16> bytes{};  // network order
+
+  static IpAddress V4(uint32_t host_order);
+  static IpAddress V6(const std::array<uint8_t, 16>& network_order) { return IpAddress{network_order}; }
+  static absl::StatusOr<IpAddress> Parse(std::string_view text);
+
+  bool is_v4() const;
+  bool is_unspecified() const;  // 0.0.0.0 or ::
+  uint32_t v4() const;  // host order. Precondition: is_v4()
+  std::string ToString() const;
+
+  auto operator<=>(const IpAddress&) const = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const IpAddress& a) {
+    return H::combine(std::move(h), a.bytes);
+  }
+};
+
+struct IpEndpoint {
+  IpAddress address;
+  uint16_t port = 0;  // host order
+
+  std::string ToString() const;  // "10.0.0.1:80", "[fd00::1]:80"
+  auto operator<=>(const IpEndpoint&) const = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const IpEndpoint& e) {
+    return H::combine(std::move(h), e.address, e.port);
+  }
+};
+
+}  // namespace netchannel::wire
