@@ -15,7 +15,8 @@ class Rng {
   virtual uint64_t Next() = 0;
   // Uniform in [0, bound). Precondition: bound > 0.
   uint64_t Below(uint64_t bound) {
-    return static_cast<uint64_t>((static_cast<unsigned __int128>(Next()) * bound) >> 64);
+    __extension__ using Wide = unsigned __int128;  // not ISO C++, which -Wpedantic would refuse
+    return static_cast<uint64_t>((static_cast<Wide>(Next()) * bound) >> 64);
   }
   // True with probability `p`.
   bool Chance(double p) { return static_cast<double>(Next() >> 11) * 0x1.0p-53 < p; }
