@@ -27,48 +27,13 @@
 #include "base/stream.h"
 #include "base/units.h"
 #include "netdriver/device.h"
+#include "netdriver/session_port.h"
 #include "netdriver/stream_table.h"
 #include "transport/connection.h"
 #include "wire/address.h"
 #include "wire/packet_layout.h"
 
 namespace netchannel {
-
-// What one record said, with its payload still in the received packet. Valid until the packet is released.
-struct Delivery {
-  SessionHandle session;
-  wire::RecordType type = wire::RecordType::kPadding;  // kData, kOpen, kAccept, kWindow or kReset
-  StreamId stream = 0;
-  StreamOffset offset = 0;         // kData
-  bool fin = false;                // kData
-  StreamOffset receive_limit = 0;  // kOpen, kAccept, kWindow
-  uint16_t source_port = 0;        // kOpen
-  uint16_t destination_port = 0;   // kOpen
-  AppClass app_class = AppClass::kThroughput;              // kOpen
-  wire::ResetCode reset_code = wire::ResetCode::kNone;     // kReset
-  uint32_t length = 0;             // kData: bytes in `payload`
-  uint32_t payload_count = 0;
-  std::array<absl::Span<const std::byte>, kMaxRxChunks> payload;  // kData, in order
-};
-
-struct DriverEvent {
-  enum class Kind : uint8_t {
-    kSessionUp,     // handshake complete; channels may be used
-    kSessionDown,   // `error` says why, as an errno: ETIMEDOUT, ECONNRESET, ECONNREFUSED, EHOSTUNREACH
-    kAcknowledged,  // `segment` reached the peer's stack
-  };
-  Kind kind;
-  SessionHandle session;
-  Segment segment;
-  int error = 0;
-};
-
-struct ChannelInfo {
-  uint8_t index = 0;  // within the session
-  AppClass app_class = AppClass::kThroughput;
-  ByteCount backlog = 0;     // bytes enqueued and not yet sent
-  ByteCount capacity = 0;    // bytes that may be enqueued now
-};
 
 struct DriverConfig {
   wire::IpAddress address;              // our own address
@@ -103,28 +68,29 @@ enum class DropReason : uint8_t {
   kSessionLimit, kNoSession, kCount,
 };
 
-class Driver {
+class Driver final : public SessionPort {
  public:
   // `lanes`, `streams` and `hops` outlive the driver. Lane i of `lanes` has index i.
   Driver(const DriverConfig& config, absl::Span<Lane* const> lanes, StreamTable* streams,
          NextHops* hops, Rng* rng, Time now);
-  ~Driver();
+  ~Driver() override;
 
   // The session with the peer's stack at `peer`, starting the handshake when there is none. Comes with
   // kSessionUp (also when it exists: ask IsUp) or kSessionDown.
-  absl::StatusOr<SessionHandle> Connect(Time now, const wire::IpEndpoint& peer);
-  bool IsUp(SessionHandle session) const;
+  absl::StatusOr<SessionHandle> Connect(Time now, const wire::IpEndpoint& peer) override;
+  bool IsUp(SessionHandle session) const override;
   // Streams that hold the session open. Without any for idle_timeout it is closed.
-  void AddReference(SessionHandle session);
-  void DropReference(Time now, SessionHandle session);
-  std::optional<wire::IpEndpoint> PeerOf(SessionHandle session) const;
+  void AddReference(SessionHandle session) override;
+  void DropReference(Time now, SessionHandle session) override;
+  std::optional<wire::IpEndpoint> PeerOf(SessionHandle session) const override;
   // The role bit for stream ids that this host opens in the session (0: client).
-  StreamId StreamRole(SessionHandle session) const;
+  StreamId StreamRole(SessionHandle session) const override;
 
   // The channels of a session; empty until it is up.
-  absl::Span<const ChannelInfo> Channels(SessionHandle session);
+  absl::Span<const ChannelInfo> Channels(SessionHandle session) override;
   // False when the channel is full or gone: nothing was taken.
-  bool Enqueue(Time now, SessionHandle session, uint8_t channel, const Segment& segment);
+  bool Enqueue(Time now, SessionHandle session, uint8_t channel,
+               const Segment& segment) override;
 
   // One received frame. Appends what it delivered; the deliveries point into `packet`.
   void OnPacket(Time now, uint32_t lane, const RxPacket& packet, std::vector<Delivery>& out);

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the layers above see of a NetDriver: sessions with other hosts, the channels of each, and a
+// place to enqueue segments. The scheduler and the virtual sockets know only this;
+// netdriver/driver.h implements it over lanes, tests implement it by handing segments from one host
+// to the other.
+//
+// The input side is values, not calls: what arrived is a Delivery, what happened is a DriverEvent;
+// the stack carries both upwards.
+//
+// Owner: the stack. Thread: the one that holds the host's lease. Errors: an unknown or closed
+// session has no channels, is not up, and takes no segment.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "base/stream.h"
+#include "base/units.h"
+#include "netdriver/device.h"
+#include "wire/address.h"
+#include "wire/packet_layout.h"
+
+namespace netchannel {
+
+// What one record said, with its payload still in the received packet. Valid until the packet is
+// released.
+struct Delivery {
+  SessionHandle session;
+  wire::RecordType type = wire::RecordType::kPadding;  // kData, kOpen, kAccept, kWindow or kReset
+  StreamId stream = 0;
+  StreamOffset offset = 0;                              // kData
+  bool fin = false;                                     // kData
+  StreamOffset receive_limit = 0;                       // kOpen, kAccept, kWindow
+  uint16_t source_port = 0;                             // kOpen
+  uint16_t destination_port = 0;                        // kOpen
+  AppClass app_class = AppClass::kThroughput;           // kOpen
+  wire::ResetCode reset_code = wire::ResetCode::kNone;  // kReset
+  uint32_t length = 0;                                  // kData: bytes in `payload`
+  uint32_t payload_count = 0;
+  std::array<absl::Span<const std::byte>, kMaxRxChunks> payload;  // kData, in order
+};
+
+struct DriverEvent {
+  enum class Kind : uint8_t {
+    kSessionUp,     // handshake complete; channels may be used
+    kSessionDown,   // `error` says why, as an errno: ETIMEDOUT, ECONNRESET, ECONNREFUSED,
+                    // EHOSTUNREACH
+    kAcknowledged,  // `segment` reached the peer's stack
+  };
+  Kind kind;
+  SessionHandle session;
+  Segment segment;
+  int error = 0;
+};
+
+struct ChannelInfo {
+  uint8_t index = 0;  // within the session
+  AppClass app_class = AppClass::kThroughput;
+  ByteCount backlog = 0;   // bytes enqueued and not yet sent
+  ByteCount capacity = 0;  // bytes that may be enqueued now
+};
+
+class SessionPort {
+ public:
+  virtual ~SessionPort() = default;
+
+  // The session with the peer's stack at `peer`, starting the handshake when there is none. Comes
+  // with kSessionUp (also when it exists: ask IsUp) or kSessionDown.
+  virtual absl::StatusOr<SessionHandle> Connect(Time now, const wire::IpEndpoint& peer) = 0;
+  virtual bool IsUp(SessionHandle session) const = 0;
+  // Streams that hold the session open. Without any for the idle timeout it is closed.
+  virtual void AddReference(SessionHandle session) = 0;
+  virtual void DropReference(Time now, SessionHandle session) = 0;
+  // The endpoint of the peer's stack.
+  virtual std::optional<wire::IpEndpoint> PeerOf(SessionHandle session) const = 0;
+  // The role bit for stream ids that this host opens in the session (0: client).
+  virtual StreamId StreamRole(SessionHandle session) const = 0;
+
+  // The channels of a session; empty until it is up. Valid until the next non-const call.
+  virtual absl::Span<const ChannelInfo> Channels(SessionHandle session) = 0;
+  // False when the channel is full or gone: nothing was taken.
+  virtual bool Enqueue(Time now, SessionHandle session, uint8_t channel,
+                       const Segment& segment) = 0;
+};
+
+}  // namespace netchannel
