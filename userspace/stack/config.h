@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The configuration of one stack: one TOML text, every key in one table (config_keys.cc) with its
+// unit, default, range and meaning, so that the parser, `netchannel config` and the README cannot
+// disagree.
+//
+// No file at all is a valid configuration: everything that is left at its default is taken from the
+// interface (stack/interface_facts.h). An unknown key, a wrong type or a value out of range is an
+// error that names the key, the line and what is allowed.
+//
+// Thread: none, values. Units: in the name of each field.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace netchannel {
+
+struct Config {
+  // [host]
+  std::string interface;
+  std::vector<std::string>
+      addresses;           // at most one a family; empty: the interface's first global ones
+  uint16_t port = 37000;   // UDP port of lane 0; lane i has port + i
+  uint16_t peer_port = 0;  // the peers' lane 0; 0: the same as `port`
+
+  // [driver]
+  std::string mode = "auto";
+  std::vector<uint32_t> queues;  // empty: all receive queues
+  uint32_t rx_ring = 1024;       // descriptors a queue
+  uint32_t tx_ring = 512;        // descriptors a lane
+  std::string bpf_directory;     // empty: where setup.sh pins for this interface
+
+  // [session]
+  uint32_t channels = 1;  // of each class, between two hosts
+  std::string congestion = "cubic";
+  uint32_t mtu = 0;  // IP packet bytes; 0: the interface's
+  bool mtu_probing = true;
+  bool pacing = true;
+  uint32_t max_sessions = 4096;
+  uint32_t ack_packets = 16;
+  uint32_t ack_delay_us = 250;
+  uint32_t handshake_timeout_ms = 5000;
+  uint32_t idle_timeout_ms = 60000;
+  uint32_t keepalive_ms = 10000;
+
+  // [sockets]
+  uint32_t max_sockets = 16384;
+  uint32_t buffer_kib = 1024;         // each direction of each socket
+  uint32_t initial_window_kib = 256;  // of the receive buffer, advertised at open
+  uint32_t connect_timeout_ms = 20000;
+  uint32_t user_timeout_ms = 20000;
+  uint32_t ephemeral_first = 32768, ephemeral_last = 60999;
+
+  // [scheduler]
+  std::string policy = "round-robin";
+  uint32_t quantum_kib = 64;
+  uint32_t channel_backlog_kib = 256;
+
+  // [threads]
+  uint32_t spin_us = 50;
+  bool lend = true;
+
+  // [status]
+  std::string status_directory = "/run/netchannel";
+};
+
+// Parses the text of a configuration file. `origin` names it in messages ("netchannel.toml",
+// "defaults").
+absl::StatusOr<Config> ParseConfig(absl::string_view text, absl::string_view origin);
+
+// The relations between keys that no single key's range can say.
+absl::Status CheckConfig(const Config& config);
+
+// A commented TOML file with every key at its default: the reference that users copy from.
+std::string DefaultConfigText();
+
+}  // namespace netchannel

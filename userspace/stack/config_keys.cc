@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stack/config_keys.h"
+
+namespace netchannel {
+
+namespace {
+
+using C = Config;
+
+std::vector<ConfigKey> MakeKeys() {
+  return {
+      {"host", "interface", TextField{&C::interface, {}}, "name",
+       "network interface, prepared by scripts/setup.sh"},
+      {"host", "addresses", TextListField{&C::addresses, 2}, "IP addresses, one a family",
+       "own addresses; empty: the interface's first global ones"},
+      {"host", "port", PortField{&C::port, 1024, 65000}, "UDP port",
+       "port of lane 0; lane i has port + i"},
+      {"host", "peer_port", PortField{&C::peer_port, 0, 65000}, "UDP port",
+       "lane 0 of the peers' stacks; 0: the same as port"},
+
+      {"driver", "mode", TextField{&C::mode, {"auto", "copy", "zero-copy"}}, "",
+       "how frames are exchanged with the NIC; auto probes zero-copy first"},
+      {"driver", "queues", UintListField{&C::queues, 63, 64}, "queue numbers",
+       "receive queues to serve; empty: all"},
+      {"driver", "rx_ring", UintField{&C::rx_ring, 64, 16384}, "descriptors, a power of two",
+       "receive and fill ring of a queue"},
+      {"driver", "tx_ring", UintField{&C::tx_ring, 64, 16384}, "descriptors, a power of two",
+       "transmit ring of a lane"},
+      {"driver", "bpf_directory", TextField{&C::bpf_directory, {}}, "path",
+       "where the maps are pinned; empty: where setup.sh puts them"},
+
+      {"session", "channels", UintField{&C::channels, 1, 8}, "channels",
+       "channels of each class between two hosts; the smaller of both ends holds"},
+      {"session", "congestion", TextField{&C::congestion, {"cubic", "dctcp"}}, "",
+       "congestion control of sessions that this host opens"},
+      {"session", "mtu", UintField{&C::mtu, 0, 65535}, "bytes of IP packet",
+       "largest packet; 0: the interface's MTU"},
+      {"session", "mtu_probing", BoolField{&C::mtu_probing}, "",
+       "confirm the MTU by probing (RFC 8899); off: trust it"},
+      {"session", "pacing", BoolField{&C::pacing}, "", "spread packets over the round trip"},
+      {"session", "max_sessions", UintField{&C::max_sessions, 1, 65536}, "sessions",
+       "peers at once; more are rejected"},
+      {"session", "ack_packets", UintField{&C::ack_packets, 1, 256}, "packets",
+       "an acknowledgement is due after this many"},
+      {"session", "ack_delay_us", UintField{&C::ack_delay_us, 0, 25000}, "microseconds",
+       "or after this time"},
+      {"session", "handshake_timeout_ms", UintField{&C::handshake_timeout_ms, 10, 600000},
+       "milliseconds", "no answer from a peer's stack for this long: unreachable"},
+      {"session", "idle_timeout_ms", UintField{&C::idle_timeout_ms, 100, 86400000}, "milliseconds",
+       "a session without sockets is closed after it"},
+      {"session", "keepalive_ms", UintField{&C::keepalive_ms, 100, 3600000}, "milliseconds",
+       "a silent session is probed at this interval"},
+
+      {"sockets", "max_sockets", UintField{&C::max_sockets, 16, 65536}, "sockets, a power of two",
+       "sockets of one application"},
+      {"sockets", "buffer_kib", UintField{&C::buffer_kib, 16, 65536}, "KiB, a power of two",
+       "send buffer and receive buffer of a socket, each; memory is used as it is touched"},
+      {"sockets", "initial_window_kib", UintField{&C::initial_window_kib, 4, 65536}, "KiB",
+       "receive window at open; it grows to the buffer while the reader keeps up"},
+      {"sockets", "connect_timeout_ms", UintField{&C::connect_timeout_ms, 10, 600000},
+       "milliseconds", "connect() gives up with ETIMEDOUT"},
+      {"sockets", "user_timeout_ms", UintField{&C::user_timeout_ms, 100, 86400000}, "milliseconds",
+       "data unacknowledged for this long: ETIMEDOUT (RFC 5482)"},
+      {"sockets", "ephemeral_first", UintField{&C::ephemeral_first, 1024, 65535}, "port",
+       "first local port of outgoing connections"},
+      {"sockets", "ephemeral_last", UintField{&C::ephemeral_last, 1024, 65535}, "port",
+       "last local port of outgoing connections"},
+
+      {"scheduler", "policy", TextField{&C::policy, {"round-robin", "least-backlog", "pinned"}}, "",
+       "which channel of a class a socket's next bytes take"},
+      {"scheduler", "quantum_kib", UintField{&C::quantum_kib, 1, 65536}, "KiB",
+       "bytes a socket may send in its turn"},
+      {"scheduler", "channel_backlog_kib", UintField{&C::channel_backlog_kib, 16, 65536}, "KiB",
+       "a channel with more than this queued is skipped (the paper: 2 MB)"},
+
+      {"threads", "spin_us", UintField{&C::spin_us, 0, 1000000}, "microseconds",
+       "how long a thread polls without work before it sleeps"},
+      {"threads", "lend", BoolField{&C::lend}, "",
+       "a thread that waits in a call runs the stack meanwhile (no hand-over)"},
+
+      {"status", "status_directory", TextField{&C::status_directory, {}}, "path",
+       "where the status socket of each running stack is; empty: none"},
+  };
+}
+
+}  // namespace
+
+absl::Span<const ConfigKey> ConfigKeys() {
+  static const std::vector<ConfigKey>* const keys = new std::vector<ConfigKey>(MakeKeys());
+  return *keys;
+}
+
+}  // namespace netchannel

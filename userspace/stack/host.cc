@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stack/host.h"
+
+#include <algorithm>
+
+namespace netchannel {
+
+absl::StatusOr<std::unique_ptr<Host>> Host::Create(const HostConfig& config,
+                                                   absl::Span<Lane* const> lanes, NextHops* hops,
+                                                   BufferPool* pool, Rng* rng, Time now) {
+  auto host = std::unique_ptr<Host>(new Host(lanes, config.sockets.max_sockets));
+  auto scheduler = Scheduler::Create(config.scheduler);
+  if (!scheduler.ok()) return scheduler.status();
+  host->scheduler_ = *std::move(scheduler);
+  host->driver_ = std::make_unique<Driver>(config.driver, lanes, &host->streams_, hops, rng, now);
+  host->sockets_ = std::make_unique<SocketLayer>(
+      config.sockets, host->driver_.get(), host->scheduler_.get(), &host->streams_, pool, rng);
+  return host;
+}
+
+Host::Host(absl::Span<Lane* const> lanes, uint32_t max_streams)
+    : lanes_(lanes.begin(), lanes.end()), streams_(max_streams), batch_(kBatch) {
+  std::stable_sort(lanes_.begin(), lanes_.end(), [](const Lane* a, const Lane* b) {
+    return a->info().app_class > b->info().app_class;
+  });
+}
+
+Host::~Host() = default;
+
+size_t Host::Receive(Time now) {
+  size_t received = 0;
+  for (Lane* lane : lanes_) received += ReceiveFrom(now, *lane);
+  if (received > 0) DrainDriverEvents(now);
+  return received;
+}
+
+size_t Host::ReceiveFrom(Time now, Lane& lane) {
+  const size_t count = lane.Receive(absl::MakeSpan(batch_));
+  for (size_t i = 0; i < count; ++i) {
+    deliveries_.clear();
+    driver_->OnPacket(now, lane.info().index, batch_[i], deliveries_);
+    for (const Delivery& delivery : deliveries_) sockets_->OnDelivery(now, delivery);
+  }
+  if (count > 0) lane.Release(absl::MakeConstSpan(batch_).first(count));
+  return count;
+}
+
+void Host::DrainDriverEvents(Time now) {
+  while (const auto event = driver_->PollEvent()) sockets_->OnDriverEvent(now, *event);
+}
+
+size_t Host::Transmit(Time now) {
+  if (now >= driver_->NextTimeout()) driver_->OnTimer(now);
+  if (now >= sockets_->NextTimeout()) sockets_->OnTimer(now);
+  DrainDriverEvents(now);
+  const size_t pumped = sockets_->Pump(now, kPumpBudget);
+  return pumped + driver_->PollTransmit(now, kTransmitBudget);
+}
+
+Time Host::NextTimeout() const { return std::min(driver_->NextTimeout(), sockets_->NextTimeout()); }
+
+}  // namespace netchannel
