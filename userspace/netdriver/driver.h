@@ -27,6 +27,8 @@
 #include "base/stream.h"
 #include "base/units.h"
 #include "netdriver/device.h"
+#include "netdriver/drop_reason.h"
+#include "netdriver/next_hops.h"
 #include "netdriver/session_port.h"
 #include "netdriver/stream_table.h"
 #include "transport/connection.h"
@@ -45,27 +47,6 @@ struct DriverConfig {
   Duration idle_timeout = Duration::Seconds(60);  // a session without streams is closed after it
   Duration keepalive_interval = Duration::Seconds(10);
   uint32_t max_sessions = 4096;
-};
-
-// Where frames for an IP destination go next: the link header to put in front. Implemented on netlink
-// (netdriver/neighbours.h) and by a table in tests.
-struct LinkHeader {
-  std::array<std::byte, 22> bytes;  // destination, source, up to two VLAN tags, EtherType
-  uint8_t length = 14;
-};
-class NextHops {
- public:
-  virtual ~NextHops() = default;
-  // nullopt while unknown; asking starts resolution, and `version` moves when an answer may have changed.
-  virtual std::optional<LinkHeader> Find(const wire::IpAddress& destination) = 0;
-  virtual uint64_t version() const = 0;
-};
-
-// Why a received packet was not used. One counter each, in this order in status output.
-enum class DropReason : uint8_t {
-  kTruncated, kNotIp, kFragment, kBadIpHeader, kBadUdpLength, kBadChecksum, kWrongAddress,
-  kBadVersion, kBadType, kUnknownToken, kBadRecord, kDuplicate, kBadAck, kBadCookie, kBadHandshake,
-  kSessionLimit, kNoSession, kCount,
 };
 
 class Driver final : public SessionPort {
