@@ -98,9 +98,10 @@ absl::StatusOr<RouteAnswer> KernelRoutes::Route(const wire::IpAddress& destinati
   const netlink::Address address = netlink::ToNetlink(destination);
   if (address == nullptr) return absl::ResourceExhaustedError("netlink: no memory for an address");
   rtnl_route* found = nullptr;
-  if (const int error = rtnl_route_lookup(socket_, address.get(), &found); error < 0) {
-    return absl::NotFoundError(absl::StrCat("no route to ", destination.ToString(), ": ",
-                                            nl_geterror(error), "; see `ip route get`"));
+  // libnl has no names for most of what the kernel answers here (ENETUNREACH, EHOSTUNREACH).
+  if (rtnl_route_lookup(socket_, address.get(), &found) < 0) {
+    return absl::NotFoundError(
+        absl::StrCat("no route to ", destination.ToString(), "; see `ip route get`"));
   }
   const netlink::Route route(found);
   if (rtnl_route_get_type(found) != RTN_UNICAST || rtnl_route_get_nnexthops(found) < 1) {
