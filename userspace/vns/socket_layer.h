@@ -28,7 +28,8 @@
 #include "base/rng.h"
 #include "base/stream.h"
 #include "base/units.h"
-#include "netdriver/driver.h"
+#include "netdriver/session_port.h"
+#include "netdriver/stream_table.h"
 #include "netscheduler/scheduler.h"
 #include "wire/address.h"
 
@@ -90,7 +91,7 @@ struct SocketLayerConfig {
 
 class SocketLayer {
  public:
-  SocketLayer(const SocketLayerConfig& config, Driver* driver, Scheduler* scheduler,
+  SocketLayer(const SocketLayerConfig& config, SessionPort* port, Scheduler* scheduler,
               StreamTable* streams, BufferPool* pool, Rng* rng);
   ~SocketLayer();
 
