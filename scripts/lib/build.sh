@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Builds. Sourced; needs NC_ROOT, the checkout.
+
+# nc_configure DIR [MESON OPTION...]: sets the build directory up, or leaves it when it is. CC and CXX count.
+nc_configure() {
+  local dir=$1
+  shift
+  [[ -f "$dir/build.ninja" ]] && return 0
+  meson setup "$dir" "$NC_ROOT" "$@" >"$dir.log" 2>&1 || {
+    cat "$dir.log" >&2
+    echo "$0: meson cannot set up $dir: see the lines above" >&2
+    return 1
+  }
+  rm -f "$dir.log"
+}
+
+# nc_ninja DIR [TARGET...]: prints ninja's own progress on a terminal, and only errors elsewhere.
+nc_ninja() {
+  local dir=$1 log
+  shift
+  if [[ -t 1 ]]; then
+    ninja -C "$dir" "$@"
+    return
+  fi
+  log=$(mktemp)
+  if ! ninja -C "$dir" "$@" >"$log" 2>&1; then
+    grep -v '^\[' "$log" | head -100 >&2 || true
+    echo "$0: building $dir failed" >&2
+    rm -f "$log"
+    return 1
+  fi
+  rm -f "$log"
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the workloads need of a stack, and nothing else, so that the same harness code measures both
+// stacks. Each call is one call of the stack's own function (send, recv): what a program would pay.
+//
+// Thread: one at a time. Owner: a Transport outlives its listeners and streams.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "cli/endpoint_options.h"
+
+namespace netchannel::cli {
+
+class ByteStream {
+ public:
+  virtual ~ByteStream() = default;
+  // As send(2) and recv(2): may take or give less than asked; 0 from Receive is the end; -1 and
+  // errno. With `spin` they return only with bytes, the end, or an error other than EAGAIN.
+  virtual ssize_t Send(absl::Span<const std::byte> data) = 0;
+  virtual ssize_t Receive(absl::Span<std::byte> room) = 0;
+  virtual absl::Status FinishSending() = 0;
+};
+
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  virtual absl::StatusOr<std::unique_ptr<ByteStream>> Accept() = 0;
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  virtual absl::StatusOr<std::unique_ptr<Listener>> Listen() = 0;
+  virtual absl::StatusOr<std::unique_ptr<ByteStream>> Connect() = 0;
+  // JSON, or empty where the stack has none to give.
+  virtual std::string Status() { return {}; }
+};
+
+absl::StatusOr<std::unique_ptr<Transport>> OpenTcpTransport(const EndpointOptions& options);
+absl::StatusOr<std::unique_ptr<Transport>> OpenNetchannelTransport(const EndpointOptions& options);
+
+// By `options.over`. InvalidArgument for one that is no byte stream.
+absl::StatusOr<std::unique_ptr<Transport>> OpenTransport(const EndpointOptions& options);
+
+// Whole buffers: Unavailable when the stream ends early, Cancelled on Ctrl-C.
+absl::Status SendAll(ByteStream& stream, absl::Span<const std::byte> data);
+absl::Status ReceiveAll(ByteStream& stream, absl::Span<std::byte> room);
+
+// Writes Status() to options.status_path, if both are there.
+absl::Status SaveStatus(Transport& transport, const EndpointOptions& options);
+
+}  // namespace netchannel::cli

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/copy_command.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "cli/bench/protocol.h"
+#include "cli/bench/transport.h"
+#include "cli/bench/usage.h"
+#include "cli/endpoint_flags.h"
+#include "cli/file_digest.h"
+#include "cli/interrupt.h"
+#include "cli/mapped_file.h"
+#include "cli/progress.h"
+
+namespace netchannel::cli {
+
+namespace {
+
+constexpr uint32_t kCopyMagic = 0x6e636631;  // "ncf1"
+constexpr size_t kChunk = 256 * 1024;  // bytes of one send or receive: progress moves, caches hold
+
+struct Offer {
+  uint32_t magic = kCopyMagic;
+  uint32_t reserved = 0;
+  uint64_t size = 0;
+  Digest digest{};
+};
+
+struct Receipt {
+  uint32_t magic = kCopyMagic;
+  uint32_t intact = 0;
+  int64_t nanos = 0;      // from the go-ahead to the last byte
+  int64_t cpu_nanos = 0;  // of the receiver, without hashing
+};
+
+absl::Status SendBody(ByteStream& stream, absl::Span<const std::byte> body,
+                      ProgressLine& progress) {
+  for (size_t at = 0; at < body.size(); at += kChunk) {
+    if (auto status = SendAll(stream, body.subspan(at, kChunk)); !status.ok()) return status;
+    progress.Update(at);
+  }
+  return stream.FinishSending();
+}
+
+absl::Status ReceiveBody(ByteStream& stream, absl::Span<std::byte> body, ProgressLine& progress) {
+  for (size_t at = 0; at < body.size(); at += kChunk) {
+    if (auto status = ReceiveAll(stream, body.subspan(at, kChunk)); !status.ok()) return status;
+    progress.Update(at);
+  }
+  return absl::OkStatus();
+}
+
+void Print(const CopyOptions& options, uint64_t size, const Receipt& receipt, Duration sender_cpu) {
+  const double seconds = static_cast<double>(receipt.nanos) * 1e-9;
+  const double gbps = seconds > 0 ? static_cast<double>(size) * 8e-9 / seconds : 0;
+  const double gigabytes = static_cast<double>(size) * 1e-9;
+  const double cpu = sender_cpu.seconds() + static_cast<double>(receipt.cpu_nanos) * 1e-9;
+  if (!options.json) {
+    std::printf(
+        "%llu bytes in %.3f s: %.2f Gbit/s, %.2f CPU seconds per GB (both ends), SHA-256 agrees\n",
+        static_cast<unsigned long long>(size), seconds, gbps, cpu / gigabytes);
+    return;
+  }
+  nlohmann::ordered_json out;
+  out["over"] = options.endpoint.over;
+  out["bytes"] = size;
+  out["seconds"] = seconds;
+  out["goodput_gbps"] = gbps;
+  out["client_cpu_seconds"] = sender_cpu.seconds();
+  out["server_cpu_seconds"] = static_cast<double>(receipt.cpu_nanos) * 1e-9;
+  out["cpu_seconds_per_gb"] = cpu / gigabytes;
+  out["sha256_agrees"] = receipt.intact == 1;
+  std::printf("%s\n", out.dump().c_str());
+}
+
+absl::Status Send(const CopyOptions& options, Transport& transport) {
+  auto file = MappedFile::OpenToRead(options.path);
+  if (!file.ok()) return file.status();
+  Offer offer{.size = file->bytes().size()};
+  auto digest = Sha256(file->bytes());
+  if (!digest.ok()) return digest.status();
+  offer.digest = *digest;
+
+  auto stream = transport.Connect();
+  if (!stream.ok()) return stream.status();
+  if (auto status = SendValue(**stream, offer); !status.ok()) return status;
+  if (auto ready = ReceiveValue<Ready>(**stream); !ready.ok()) return ready.status();
+
+  const Duration cpu = ProcessCpu();
+  ProgressLine progress("sending", offer.size, !options.quiet);
+  if (auto status = SendBody(**stream, file->bytes(), progress); !status.ok()) return status;
+  // The receiver hashes before it answers: this end only sleeps meanwhile.
+  auto receipt = ReceiveValue<Receipt>(**stream);
+  if (!receipt.ok()) return receipt.status();
+  progress.Finish();
+  const Duration sender_cpu = ProcessCpu() - cpu;
+  if (receipt->magic != kCopyMagic) {
+    return absl::InvalidArgumentError("the peer is no `netchannel copy` of this version");
+  }
+  if (receipt->intact != 1) return absl::DataLossError("the file arrived with another SHA-256");
+  Print(options, offer.size, *receipt, sender_cpu);
+  return absl::OkStatus();
+}
+
+absl::Status ReceiveFile(const CopyOptions& options, ByteStream& stream, const Offer& offer) {
+  auto file = MappedFile::Create(options.path, offer.size);
+  if (!file.ok()) return file.status();
+  if (auto status = SendValue(stream, Ready{}); !status.ok()) return status;
+
+  ProgressLine progress("receiving", offer.size, !options.quiet);
+  const Duration cpu = ProcessCpu();
+  const Time start = Now();
+  if (auto status = ReceiveBody(stream, file->bytes(), progress); !status.ok()) return status;
+  Receipt receipt{.nanos = (Now() - start).nanos(), .cpu_nanos = (ProcessCpu() - cpu).nanos()};
+  progress.Finish();
+
+  auto digest = Sha256(file->bytes());
+  if (!digest.ok()) return digest.status();
+  receipt.intact = *digest == offer.digest ? 1 : 0;
+  if (auto status = SendValue(stream, receipt); !status.ok()) return status;
+  if (auto status = stream.FinishSending(); !status.ok()) return status;
+  if (receipt.intact == 1) return absl::OkStatus();
+  return absl::DataLossError("the file arrived with another SHA-256");
+}
+
+absl::Status Receive(const CopyOptions& options, Transport& transport) {
+  auto listener = transport.Listen();
+  if (!listener.ok()) return listener.status();
+  std::printf("ready\n");
+  std::fflush(stdout);
+  auto stream = (*listener)->Accept();
+  if (!stream.ok()) return stream.status();
+  const auto offer = ReceiveValue<Offer>(**stream);
+  if (!offer.ok()) return offer.status();
+  if (offer->magic != kCopyMagic) {
+    return absl::InvalidArgumentError("the peer is no `netchannel copy` of this version");
+  }
+  const absl::Status received = ReceiveFile(options, **stream, *offer);
+  if (!received.ok()) unlink(options.path.c_str());
+  return received;
+}
+
+void AddDirection(CLI::App& copy, const char* name, const char* help, bool send,
+                  CopyOptions& options) {
+  CLI::App* const command = copy.add_subcommand(name, help);
+  AddEndpointFlags(*command, options.endpoint, {"netchannel", "tcp"});
+  if (send) {
+    command->add_option("--connect", options.endpoint.address, "address of the receiver")
+        ->required();
+    command->add_flag("--json", options.json, "print one line of JSON");
+  }
+  command->add_flag("--quiet", options.quiet, "no progress");
+  command->add_option("file", options.path, "the file")->required();
+  command->callback([&options, send] { options.send = send; });
+}
+
+}  // namespace
+
+CLI::App* AddCopyCommand(CLI::App& app, CopyOptions& options) {
+  CLI::App* const copy =
+      app.add_subcommand("copy", "one file over one connection, SHA-256 checked");
+  copy->require_subcommand(1);
+  AddDirection(*copy, "send", "send FILE to a receiver", true, options);
+  AddDirection(*copy, "receive", "receive one file into FILE", false, options);
+  return copy;
+}
+
+absl::Status RunCopy(const CopyOptions& options) {
+  if (auto status = PrepareEndpoint(options.endpoint); !status.ok()) return status;
+  auto transport = OpenTransport(options.endpoint);
+  if (!transport.ok()) return transport.status();
+  const absl::Status done =
+      options.send ? Send(options, **transport) : Receive(options, **transport);
+  if (!done.ok()) return done;
+  return SaveStatus(**transport, options.endpoint);
+}
+
+}  // namespace netchannel::cli

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/interrupt.h"
+
+#include <cerrno>
+#include <csignal>
+
+#include "absl/strings/str_cat.h"
+
+namespace netchannel::cli {
+
+namespace {
+
+volatile sig_atomic_t g_interrupted = 0;
+
+void OnSignal(int) { g_interrupted = 1; }
+
+}  // namespace
+
+void InstallInterruptHandlers() {
+  struct sigaction action {};
+  action.sa_handler = OnSignal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // no SA_RESTART: blocking calls must return
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+bool InterruptRequested() { return g_interrupted != 0; }
+
+absl::Status InterruptedError() { return absl::CancelledError("interrupted"); }
+
+absl::Status ErrnoError(const char* operation) {
+  const int error = errno;
+  if (error == EINTR && InterruptRequested()) return InterruptedError();
+  return absl::ErrnoToStatus(error, operation);
+}
+
+}  // namespace netchannel::cli

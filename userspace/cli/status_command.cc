@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/status_command.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "cli/status_socket.h"
+#include "cli/status_table.h"
+
+namespace netchannel::cli {
+
+CLI::App* AddStatusCommand(CLI::App& app, StatusOptions& options) {
+  CLI::App* const command =
+      app.add_subcommand("status", "sessions, channels, queues, counters of the running stacks");
+  command->add_option("--directory", options.directory, "where the stacks' status sockets are")
+      ->capture_default_str();
+  command->add_option("--pid", options.pid, "only the stack in this process");
+  command->add_flag("--json", options.json, "print JSON: one array with an object a stack");
+  return command;
+}
+
+absl::Status RunStatus(const StatusOptions& options) {
+  const auto sockets = FindStatusSockets(options.directory, options.pid);
+  if (!sockets.ok()) return sockets.status();
+  auto all = nlohmann::ordered_json::array();
+  for (const std::string& path : *sockets) {
+    auto text = ReadStatus(path);
+    if (absl::IsNotFound(text.status()))
+      continue;  // the stack has gone since the directory was read
+    if (!text.ok()) return text.status();
+    auto status = nlohmann::ordered_json::parse(*text, nullptr, /*allow_exceptions=*/false);
+    if (status.is_discarded()) {
+      return absl::DataLossError(absl::StrCat(path, ": the stack's answer is not JSON"));
+    }
+    all.push_back(std::move(status));
+  }
+  if (options.json) {
+    std::printf("%s\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+    return absl::OkStatus();
+  }
+  if (all.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat("no stack is running (none listens in ", options.directory, ")"));
+  }
+  for (const auto& status : all) std::printf("%s\n", RenderStatus(status).c_str());
+  return absl::OkStatus();
+}
+
+}  // namespace netchannel::cli

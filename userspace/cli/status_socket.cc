@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/status_socket.h"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <map>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "cli/interrupt.h"
+
+namespace netchannel::cli {
+
+namespace {
+
+constexpr size_t kMaxStatusBytes = 64 * 1024 * 1024;  // a thousand sessions are some MB
+constexpr timeval kPatience{.tv_sec = 2, .tv_usec = 0};
+
+absl::StatusOr<std::string> ReadToEnd(int fd, const std::string& path) {
+  std::string out;
+  char buffer[16384];
+  for (;;) {
+    const ssize_t got = recv(fd, buffer, sizeof(buffer), 0);
+    if (got == 0) return out;
+    if (got < 0 && errno == EAGAIN) {
+      return absl::DeadlineExceededError(absl::StrCat(path, ": the stack does not answer"));
+    }
+    if (got < 0) return ErrnoError(path.c_str());
+    out.append(buffer, static_cast<size_t>(got));
+    if (out.size() > kMaxStatusBytes) {
+      return absl::ResourceExhaustedError(absl::StrCat(path, ": the answer does not end"));
+    }
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> FindStatusSockets(const std::string& directory, int pid) {
+  std::map<int, std::string> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    int owner = 0;
+    if (entry.path().extension() != ".sock") continue;
+    if (!absl::SimpleAtoi(entry.path().stem().string(), &owner)) continue;
+    if (pid == 0 || pid == owner) found[owner] = entry.path().string();
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return absl::PermissionDeniedError(absl::StrCat(directory, ": ", error.message()));
+  }
+  if (pid != 0 && found.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat("process ", pid, " has no stack that listens in ", directory));
+  }
+  std::vector<std::string> paths;
+  for (auto& [owner, path] : found) paths.push_back(std::move(path));
+  return paths;
+}
+
+absl::StatusOr<std::string> ReadStatus(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": too long for a socket's path"));
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return ErrnoError("socket");
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
+  absl::StatusOr<std::string> text;
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
+    text = ReadToEnd(fd, path);
+  } else if (errno == ECONNREFUSED || errno == ENOENT) {
+    text = absl::NotFoundError(absl::StrCat(path, ": nobody listens"));
+  } else {
+    text = ErrnoError(path.c_str());
+  }
+  close(fd);
+  return text;
+}
+
+}  // namespace netchannel::cli
