@@ -2,7 +2,6 @@
 #include "netdriver/kernel_routes.h"
 
 #include <arpa/inet.h>
-#include <linux/if_ether.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
@@ -22,9 +21,6 @@
 
 namespace netchannel {
 namespace {
-
-// A VLAN in a VLAN (802.1ad) is the deepest that a LinkHeader has room for.
-constexpr size_t kMaxVlanTags = 2;
 
 // RFC 863: whoever is at the other end throws it away.
 constexpr uint16_t kDiscardPort = 9;
@@ -135,17 +131,17 @@ absl::StatusOr<LinkAnswer> KernelRoutes::Link(int output, int port) {
       answer.source = *mac;
     }
     if (interface == port) return answer;
-    if (!rtnl_link_is_vlan(found) || answer.tags.size() == kMaxVlanTags) {
+    if (!rtnl_link_is_vlan(found) || answer.tags.size() == wire::kMaxVlanTags) {
       return absl::FailedPreconditionError(absl::StrCat("the route leaves through ",
                                                         rtnl_link_get_name(found),
                                                         ", not through this stack's interface"));
     }
     const int protocol =
         rtnl_link_vlan_get_protocol(found);  // network order; absent on old kernels
-    answer.tags.insert(answer.tags.begin(),
-                       VlanTag{.ether_type = protocol > 0 ? ntohs(static_cast<uint16_t>(protocol))
-                                                          : static_cast<uint16_t>(ETH_P_8021Q),
-                               .id = static_cast<uint16_t>(rtnl_link_vlan_get_id(found))});
+    wire::VlanTag tag;
+    if (protocol > 0) tag.protocol = ntohs(static_cast<uint16_t>(protocol));
+    tag.control = static_cast<uint16_t>(rtnl_link_vlan_get_id(found));
+    answer.tags.insert(answer.tags.begin(), tag);  // we come from the innermost
     interface = rtnl_link_get_link(found);
   }
 }

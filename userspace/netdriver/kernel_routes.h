@@ -7,7 +7,6 @@
 // Thread: one at a time. Errors: absl::Status with the object and what to do about it.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,31 +15,24 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "wire/address.h"
+#include "wire/ethernet.h"
 
 struct nl_sock;
 
 namespace netchannel {
-
-using MacAddress = std::array<uint8_t, 6>;
 
 struct RouteAnswer {
   wire::IpAddress next_hop;  // the gateway, or the destination itself when it is on the link
   int interface = 0;         // ifindex of the output
 };
 
-struct VlanTag {
-  uint16_t ether_type = 0;  // host order; 0x8100 or 0x88a8
-  uint16_t id = 0;
-  bool operator==(const VlanTag&) const = default;
-};
-
 struct LinkAnswer {
-  MacAddress source{};
-  absl::InlinedVector<VlanTag, 2> tags;  // outermost first
+  wire::MacAddress source{};
+  absl::InlinedVector<wire::VlanTag, wire::kMaxVlanTags> tags;  // outermost first
 };
 
 struct NeighbourAnswer {
-  std::optional<MacAddress> address;  // nullopt while the kernel resolves or has failed to
+  std::optional<wire::MacAddress> address;  // nullopt while the kernel resolves or has failed to
   bool stale = false;  // usable, but no one has confirmed it for a while (RFC 4861 section 7.3.2)
 };
 

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "netdriver/neighbours.h"
 
-#include <linux/if_ether.h>
 #include <linux/rtnetlink.h>
 #include <netlink/errno.h>
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
 
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,24 +18,18 @@ namespace {
 // readable).
 constexpr int kMaxBatchesPerPoll = 64;
 
-void Put16(LinkHeader& header, uint16_t value) {
-  header.bytes[header.length++] = static_cast<std::byte>(value >> 8);
-  header.bytes[header.length++] = static_cast<std::byte>(value & 0xff);
-}
-
 }  // namespace
 
-LinkHeader BuildLinkHeader(const MacAddress& to, const LinkAnswer& link,
+static_assert(wire::kMaxLinkHeaderSize == sizeof(LinkHeader::bytes));
+
+LinkHeader BuildLinkHeader(const wire::MacAddress& to, const LinkAnswer& link,
                            const wire::IpAddress& destination) {
+  wire::EthernetHeader ethernet{.destination = to, .source = link.source};
+  for (const wire::VlanTag& tag : link.tags) ethernet.tags[ethernet.tag_count++] = tag;
+  ethernet.ether_type = destination.is_v4() ? wire::kEtherTypeIpv4 : wire::kEtherTypeIpv6;
   LinkHeader header;
-  std::memcpy(header.bytes.data(), to.data(), to.size());
-  std::memcpy(header.bytes.data() + to.size(), link.source.data(), link.source.size());
-  header.length = 12;
-  for (const VlanTag& tag : link.tags) {
-    Put16(header, tag.ether_type);
-    Put16(header, tag.id);
-  }
-  Put16(header, destination.is_v4() ? ETH_P_IP : ETH_P_IPV6);
+  ethernet.Build(absl::MakeSpan(header.bytes));
+  header.length = static_cast<uint8_t>(ethernet.size());
   return header;
 }
 

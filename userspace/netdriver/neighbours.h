@@ -23,6 +23,7 @@
 #include "netdriver/kernel_routes.h"
 #include "netdriver/next_hops.h"
 #include "wire/address.h"
+#include "wire/ethernet.h"
 
 struct nl_sock;
 struct nl_msg;
@@ -78,7 +79,7 @@ class NetlinkNextHops final : public NextHops {
 };
 
 // The header of a frame to `destination`: link addresses, tags, and the EtherType of its IP family.
-LinkHeader BuildLinkHeader(const MacAddress& to, const LinkAnswer& link,
+LinkHeader BuildLinkHeader(const wire::MacAddress& to, const LinkAnswer& link,
                            const wire::IpAddress& destination);
 
 }  // namespace netchannel

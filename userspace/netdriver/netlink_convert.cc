@@ -36,8 +36,8 @@ std::optional<wire::IpAddress> ToIpAddress(nl_addr* address) {
   return std::nullopt;
 }
 
-std::optional<MacAddress> ToMacAddress(nl_addr* address) {
-  MacAddress mac{};
+std::optional<wire::MacAddress> ToMacAddress(nl_addr* address) {
+  wire::MacAddress mac{};
   if (address == nullptr || nl_addr_get_len(address) != mac.size()) return std::nullopt;
   std::memcpy(mac.data(), nl_addr_get_binary_addr(address), mac.size());
   return mac;

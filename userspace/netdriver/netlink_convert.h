@@ -15,6 +15,7 @@
 
 #include "netdriver/kernel_routes.h"
 #include "wire/address.h"
+#include "wire/ethernet.h"
 
 namespace netchannel::netlink {
 
@@ -33,7 +34,7 @@ using Neighbour = std::unique_ptr<rtnl_neigh, Deleter<rtnl_neigh_put>>;
 
 Address ToNetlink(const wire::IpAddress& address);
 std::optional<wire::IpAddress> ToIpAddress(nl_addr* address);
-std::optional<MacAddress> ToMacAddress(nl_addr* address);
+std::optional<wire::MacAddress> ToMacAddress(nl_addr* address);
 // What a neighbour entry's state says about sending to it now.
 NeighbourAnswer ToAnswer(rtnl_neigh* neighbour);
 

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "netdriver/xdp/xdp_lane.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "netdriver/xdp/udp_port.h"
+
+namespace netchannel {
+namespace {
+
+using xdp::kChunkSize;
+
+// Kicks that a Flush makes at most: the kernel takes 32 descriptors or more each, and a kick that
+// drops a packet (EBUSY) counts as progress. What is left then waits for the next Flush.
+constexpr int kMaxKicks = 64;
+
+}  // namespace
+
+XdpLane::XdpLane(const LaneInfo& info, uint16_t udp_port, absl::Span<std::byte> umem,
+                 xdp::QueuePort* port, uint64_t tx_base, const xdp::UmemBudget& budget)
+    : info_(info),
+      udp_port_(udp_port),
+      umem_(umem),
+      port_(port),
+      tx_pool_(tx_base, budget.tx_slots, budget.tx_chunks_per_slot) {}
+
+void XdpLane::Attach(xdp::Xsk* xsk, bool zero_copy) {
+  xsk_ = xsk;
+  zero_copy_ = zero_copy;
+}
+
+void XdpLane::Detach() {
+  DropPartial();
+  skipping_ = false;
+  reserved_ = false;
+  unsubmitted_ = 0;
+  tx_pool_.Reset();
+  xsk_ = nullptr;
+}
+
+void XdpLane::DropPartial() {
+  for (uint32_t i = 0; i < partial_.chunk_count; ++i) port_->GiveBack(partial_.frames[i]);
+  partial_.chunk_count = 0;
+  partial_.length = 0;
+}
+
+void XdpLane::AddChunk(RxPacket* packet, const xdp_desc& descriptor) {
+  const uint32_t i = packet->chunk_count++;
+  packet->chunks[i] = umem_.subspan(descriptor.addr, descriptor.len);
+  packet->frames[i] = descriptor.addr;
+  packet->length += descriptor.len;
+}
+
+size_t XdpLane::Receive(absl::Span<RxPacket> out) {
+  size_t filled = 0;
+  while (filled < out.size()) {
+    uint32_t index = 0;
+    // One descriptor finishes one packet at most: these fit into `out`.
+    const uint32_t count = xsk_ring_cons__peek(
+        &xsk_->rx, static_cast<uint32_t>(out.size() - filled), &index);
+    if (count == 0) break;
+    for (uint32_t i = 0; i < count; ++i) {
+      const xdp_desc descriptor = *xsk_ring_cons__rx_desc(&xsk_->rx, index + i);
+      const bool last = (descriptor.options & XDP_PKT_CONTD) == 0;
+      const uint64_t room = kChunkSize - descriptor.addr % kChunkSize;
+      if (!port_->Take(descriptor.addr)) continue;
+      if (skipping_ || partial_.chunk_count == kMaxRxChunks || descriptor.len > room) {
+        port_->GiveBack(descriptor.addr);
+        DropPartial();
+        if (!skipping_) ++stats_.rx_too_long;
+        skipping_ = !last;
+        continue;
+      }
+      AddChunk(&partial_, descriptor);
+      if (!last) continue;
+      RxPacket& packet = out[filled++];
+      packet.chunk_count = partial_.chunk_count;
+      packet.length = partial_.length;
+      std::copy_n(partial_.chunks.begin(), partial_.chunk_count, packet.chunks.begin());
+      std::copy_n(partial_.frames.begin(), partial_.chunk_count, packet.frames.begin());
+      partial_.chunk_count = 0;
+      partial_.length = 0;
+      ++stats_.rx_packets;
+      stats_.rx_bytes += packet.length;
+      const auto port = xdp::UdpDestinationPort(packet.first());
+      if (port && *port != udp_port_) ++stats_.handed_over;
+    }
+    xsk_ring_cons__release(&xsk_->rx, count);
+  }
+  port_->Refill();
+  if (zero_copy_ && port_->fill_needs_wakeup()) xsk_->KickRx();
+  return filled;
+}
+
+void XdpLane::Release(absl::Span<const RxPacket> packets) {
+  for (const RxPacket& packet : packets) {
+    for (uint32_t i = 0; i < packet.chunk_count; ++i) port_->GiveBack(packet.frames[i]);
+  }
+  if (xsk_ != nullptr) port_->Refill();
+}
+
+absl::Span<std::byte> XdpLane::Reserve() {
+  if (!reserved_) {
+    auto slot = tx_pool_.Acquire();
+    if (!slot) {
+      port_->Reap();
+      slot = tx_pool_.Acquire();
+      if (!slot) return {};
+    }
+    reserved_slot_ = *slot;
+    reserved_ = true;
+  }
+  return umem_.subspan(tx_pool_.AddressOf(reserved_slot_), tx_pool_.slot_size());
+}
+
+void XdpLane::Submit(size_t length) {
+  const uint32_t count = static_cast<uint32_t>((length + kChunkSize - 1) / kChunkSize);
+  uint32_t index = 0;
+  // The ring has room for all slots (UmemBudget), so this fails for an empty or oversized packet only.
+  if (!reserved_ || count == 0 || length > tx_pool_.slot_size() ||
+      xsk_ring_prod__reserve(&xsk_->tx, count, &index) != count) {
+    ++stats_.tx_errors;
+    return;
+  }
+  uint64_t address = tx_pool_.AddressOf(reserved_slot_);
+  size_t left = length;
+  for (uint32_t i = 0; i < count; ++i) {
+    xdp_desc* descriptor = xsk_ring_prod__tx_desc(&xsk_->tx, index + i);
+    descriptor->addr = address;
+    descriptor->len = static_cast<uint32_t>(std::min<size_t>(left, kChunkSize));
+    descriptor->options = i + 1 < count ? XDP_PKT_CONTD : 0;
+    address += kChunkSize;
+    left -= descriptor->len;
+  }
+  tx_pool_.MarkSubmitted(reserved_slot_, count);
+  reserved_ = false;
+  unsubmitted_ += count;
+  ++stats_.tx_packets;
+  stats_.tx_bytes += length;
+}
+
+bool XdpLane::Flush() {
+  if (unsubmitted_ > 0) {
+    xsk_ring_prod__submit(&xsk_->tx, unsubmitted_);
+    unsubmitted_ = 0;
+  }
+  if (tx_pool_.in_flight() == 0) return true;
+  const bool sent = Kick();
+  port_->Reap();
+  return sent;
+}
+
+bool XdpLane::Kick() {
+  if (zero_copy_) {
+    // The driver takes the ring's content by itself once it is awake.
+    if (xsk_->tx_queued() > 0 && xsk_ring_prod__needs_wakeup(&xsk_->tx)) {
+      ++stats_.tx_kicks;
+      const int error = xsk_->KickTx();
+      if (error != 0) return OnKickError(error);
+    }
+    return true;
+  }
+  uint32_t queued = xsk_->tx_queued();
+  for (int kick = 0; queued > 0 && kick < kMaxKicks; ++kick) {
+    ++stats_.tx_kicks;
+    const int error = xsk_->KickTx();
+    const uint32_t left = xsk_->tx_queued();
+    // EAGAIN with progress is the budget of one call.
+    if (error != 0 && !(error == EAGAIN && left < queued) && !OnKickError(error)) return false;
+    queued = left;
+  }
+  return queued == 0;
+}
+
+// True when the rest may be tried at once.
+bool XdpLane::OnKickError(int error) {
+  switch (error) {
+    case EBUSY:  // dropped below us, and completed
+      ++stats_.tx_dropped;
+      return true;
+    case EAGAIN:
+    case ENOBUFS:
+    case ENOMEM:
+      ++stats_.tx_again;
+      return false;
+    default:
+      ++stats_.tx_errors;
+      return false;
+  }
+}
+
+LaneStats XdpLane::ReadStats() const {
+  LaneStats stats = stats_;
+  if (xsk_ == nullptr) return stats;
+  const xdp_statistics kernel = xsk_->statistics();
+  stats.rx_dropped = kernel.rx_dropped;
+  stats.rx_invalid_descs = kernel.rx_invalid_descs;
+  stats.tx_invalid_descs = kernel.tx_invalid_descs;
+  stats.rx_ring_full = kernel.rx_ring_full;
+  stats.rx_fill_ring_empty_descs = kernel.rx_fill_ring_empty_descs;
+  stats.tx_ring_empty_descs = kernel.tx_ring_empty_descs;
+  return stats;
+}
+
+}  // namespace netchannel
