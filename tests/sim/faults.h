@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a link does to packets that it should not: one struct of named probabilities, and the dice.
+// The simulator's links and the live relay (tests/live/relay) decide with the same code.
+//
+// A decision is about one packet and reads nothing but the time and the seed, so a run is
+// reproduced by its seed. Every decision takes the same number of draws whatever it decides, so
+// that one changed probability does not change the dice of all others.
+//
+// Corruption flips bits inside a window of 15 bits: the Internet checksum finds every such error
+// (RFC 1071 section 2; Stone and Partridge, SIGCOMM 2000, on what it does not find). More than that
+// and a packet with changed bytes and a right checksum would be nobody's fault.
+//
+// Thread: one. Errors: none.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/types/span.h"
+#include "base/rng.h"
+#include "base/units.h"
+
+namespace netchannel::sim {
+
+struct Faults {
+  double loss = 0;           // of each packet, independently
+  double burst_enter = 0;    // Gilbert-Elliott: from the good state to the bad one, a packet
+  double burst_leave = 1;    // and back
+  double burst_loss = 0;     // of a packet while in the bad state
+  double duplicate = 0;      // a second copy arrives too
+  double corrupt = 0;        // bits of the packet are flipped
+  double reorder = 0;        // the packet is late by up to reorder_delay, and others overtake it
+  Duration reorder_delay{};  // the most; uniform
+  Duration flap_every{};     // mean time between outages; zero: none
+  Duration flap_length{};    // longest outage; uniform
+
+  // A mixture for `seed`: each kind of fault is absent, mild or harsh.
+  static Faults FromSeed(uint64_t seed);
+  std::string ToString() const;
+};
+
+enum class FaultKind : uint8_t { kLoss, kBurst, kFlap, kDuplicate, kCorrupt, kReorder, kCount };
+const char* FaultName(FaultKind kind);
+
+// What happens to one packet. Not delivered: nothing else is set.
+struct Fate {
+  bool deliver = true;
+  uint8_t copies = 1;
+  std::array<Duration, 2> extra_delay;  // of each copy
+  bool corrupt = false;                 // the first copy
+  uint64_t corrupt_dice = 0;
+};
+
+class FaultDecider {
+ public:
+  FaultDecider(const Faults& faults, uint64_t seed)
+      : faults_(faults), rng_(seed), outage_rng_(~seed) {}
+
+  Fate Decide(Time now);
+  uint64_t count(FaultKind kind) const { return counts_[static_cast<size_t>(kind)]; }
+
+ private:
+  bool Down(Time now);
+  void Count(FaultKind kind) { ++counts_[static_cast<size_t>(kind)]; }
+
+  Faults faults_;
+  SeededRng rng_;
+  SeededRng outage_rng_;
+  bool bad_ = false;   // Gilbert-Elliott state
+  Time outage_begin_;  // of the next or present outage
+  Time outage_end_;
+  bool outage_drawn_ = false;
+  std::array<uint64_t, static_cast<size_t>(FaultKind::kCount)> counts_{};
+};
+
+// Flips one to fifteen neighbouring bits (at least the first of the window), chosen by `dice`.
+void CorruptBytes(absl::Span<std::byte> bytes, uint64_t dice);
+
+}  // namespace netchannel::sim

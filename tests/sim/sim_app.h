@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Applications of a simulation: one Endpoint at each end of a stream, driven by a StreamPlan that
+// both know. It writes its pattern in pieces of random size, reads what comes in pieces of random
+// size, with pauses, checks each byte, and ends its side as the plan says. Bytes that the stack has
+// let go of (SocketView::acknowledged) are overwritten at once, as a program would.
+//
+// A server knows which plan a connection follows by the client's address and port (StreamBook),
+// which so are tested too.
+//
+// What went wrong is in errors(), as text; the scenario reports it with its seed.
+// Owner: the scenario. Thread: one.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/rng.h"
+#include "sim/pattern.h"
+#include "sim/sim_host.h"
+
+namespace netchannel::sim {
+
+enum class Ending : uint8_t {
+  kOrderly,  // half-closes after its last byte, reads to the peer's FIN, closes
+  kClose,    // closes after its last byte, without reading. Lawful where the peer sends nothing
+  kAbort,    // resets (SO_LINGER 0) after `abort_after` bytes, written and read together
+};
+
+struct Behaviour {
+  Ending ending = Ending::kOrderly;
+  ByteCount abort_after = 0;
+  uint32_t max_write = 64 * 1024;  // bytes; pieces are uniform in [1, max]
+  uint32_t max_read = 64 * 1024;
+  double stall = 0;    // a pause after a read, with this probability
+  Duration stall_max;  // uniform
+  Duration write_gap;  // a pause after each write; zero: writes whenever there is room
+};
+
+struct StreamPlan {
+  uint64_t seed = 0;
+  AppClass app_class = AppClass::kThroughput;
+  ByteCount to_server = 0, to_client = 0;
+  Behaviour client, server;
+
+  // Sizes up to about `bytes` each way, mostly orderly, sometimes closed early or aborted.
+  static StreamPlan FromSeed(uint64_t seed, ByteCount bytes);
+};
+
+enum class Role : uint8_t { kClient, kServer };
+
+class Endpoint final : public Actor, public SocketUser {
+ public:
+  // A client that connects to `peer` at once.
+  Endpoint(EventQueue* events, SimHost* host, const StreamPlan& plan, const wire::IpEndpoint& peer);
+  // A server for the accepted `socket`.
+  Endpoint(EventQueue* events, SimHost* host, const StreamPlan& plan,
+           const SocketLayer::Created& accepted);
+  ~Endpoint() override;
+
+  void OnWake(Time now) override;     // a pause is over
+  void OnChanged(Time now) override;  // the socket's view has changed
+
+  // Stops reading until told otherwise.
+  void set_paused(bool paused);
+
+  bool done() const { return closed_; }
+  bool aborted_itself() const { return aborted_; }
+  bool saw_fin() const { return saw_fin_; }
+  bool sent_fin() const { return sent_fin_; }
+  int error() const { return error_; }
+  Time done_at() const { return done_at_; }
+  ByteCount read() const { return read_; }
+  ByteCount written() const { return written_; }
+  const std::vector<std::string>& errors() const { return errors_; }
+  const wire::IpEndpoint& local() const { return local_; }
+  std::string Describe() const;
+
+ private:
+  static constexpr uint32_t kOwner = 1;
+
+  const Behaviour& behaviour() const {
+    return role_ == Role::kClient ? plan_.client : plan_.server;
+  }
+  ByteCount bytes_out() const { return role_ == Role::kClient ? plan_.to_server : plan_.to_client; }
+  ByteCount bytes_in() const { return role_ == Role::kClient ? plan_.to_client : plan_.to_server; }
+
+  void Act(Time now);
+  void ScribbleAcknowledged(const SocketView& view);
+  bool Write(Time now, const SocketView& view);
+  bool Read(Time now, const SocketView& view);
+  bool ReadPiece(Time now, const SocketView& view);
+  bool AbortIsDue() const;
+  void FinishIfDone(Time now, const SocketView& view);
+  void Abort(Time now);
+  void Close(Time now);
+  void Fail(std::string what);
+  void Expect(int error, const char* call);
+
+  SimHost* const host_;
+  const StreamPlan plan_;
+  const Role role_;
+  SeededRng rng_;
+  const Pattern out_, in_;
+  SocketId socket_ = 0;
+  SocketBuffers buffers_;
+  wire::IpEndpoint local_;
+
+  ByteCount written_ = 0, read_ = 0, scribbled_ = 0;
+  Time read_again_, write_again_;
+  bool paused_ = false;
+  bool sent_fin_ = false, saw_fin_ = false, aborted_ = false, closed_ = false;
+  int error_ = 0;
+  Time done_at_;
+  std::vector<std::string> errors_;
+};
+
+// Which plan each connection follows, by the client's name.
+class StreamBook {
+ public:
+  void Register(const wire::IpEndpoint& client, const StreamPlan& plan) { plans_[client] = plan; }
+  const StreamPlan* Find(const wire::IpEndpoint& client) const {
+    const auto it = plans_.find(client);
+    return it == plans_.end() ? nullptr : &it->second;
+  }
+
+ private:
+  std::map<wire::IpEndpoint, StreamPlan> plans_;
+};
+
+// A listener that makes an Endpoint of each connection.
+class Server final : public SocketUser {
+ public:
+  Server(EventQueue* events, SimHost* host, const StreamBook* book, uint16_t port,
+         uint32_t backlog);
+  ~Server() override;
+  void OnChanged(Time now) override;
+  void Close(Time now);
+
+  wire::IpEndpoint address() const { return {host_->address(), port_}; }
+  // The endpoint of the client with this name, or nullptr.
+  Endpoint* Find(const wire::IpEndpoint& client) const;
+  const std::map<wire::IpEndpoint, std::unique_ptr<Endpoint>>& endpoints() const {
+    return endpoints_;
+  }
+  const std::vector<std::string>& errors() const { return errors_; }
+
+ private:
+  EventQueue* const events_;
+  SimHost* const host_;
+  const StreamBook* const book_;
+  const uint16_t port_;
+  SocketId socket_ = 0;
+  bool open_ = false;
+  std::map<wire::IpEndpoint, std::unique_ptr<Endpoint>> endpoints_;
+  std::vector<std::string> errors_;
+};
+
+}  // namespace netchannel::sim
