@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// IP addresses and endpoints as values, one type for both families: IPv4 is kept in its IPv4-mapped form
-// (RFC 4291 section 2.5.5.2), so tables have one key.
+// IP addresses and endpoints as values, one type for both families: IPv4 is kept in its IPv4-mapped
+// form (RFC 4291 section 2.5.5.2), so tables have one key.
+//
 // Thread: values. Errors: parsing says what was wrong and what is expected.
 #pragma once
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/statusor.h"
 
@@ -18,13 +22,30 @@ namespace netchannel::wire {
 struct IpAddress {
   std::array<uint8_t, 16> bytes{};  // network order
 
-  static IpAddress V4(uint32_t host_order);
-  static IpAddress V6(const std::array<uint8_t, 16>& network_order) { return IpAddress{network_order}; }
+  // Where the IPv4 address lies in its mapped form.
+  static constexpr size_t kV4Offset = 12;
+
+  static constexpr IpAddress V4(uint32_t host_order) {
+    return IpAddress{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff,  //
+                      static_cast<uint8_t>(host_order >> 24),
+                      static_cast<uint8_t>(host_order >> 16), static_cast<uint8_t>(host_order >> 8),
+                      static_cast<uint8_t>(host_order)}};
+  }
+  static IpAddress V6(const std::array<uint8_t, 16>& network_order) {
+    return IpAddress{network_order};
+  }
   static absl::StatusOr<IpAddress> Parse(std::string_view text);
 
-  bool is_v4() const;
+  bool is_v4() const {
+    constexpr std::array<uint8_t, kV4Offset> kPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    return std::memcmp(bytes.data(), kPrefix.data(), kPrefix.size()) == 0;
+  }
   bool is_unspecified() const;  // 0.0.0.0 or ::
-  uint32_t v4() const;  // host order. Precondition: is_v4()
+  // Host order. Precondition: is_v4().
+  uint32_t v4() const {
+    return uint32_t{bytes[12]} << 24 | uint32_t{bytes[13]} << 16 | uint32_t{bytes[14]} << 8 |
+           uint32_t{bytes[15]};
+  }
   std::string ToString() const;
 
   auto operator<=>(const IpAddress&) const = default;

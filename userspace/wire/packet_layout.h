@@ -70,6 +70,20 @@ enum class ResetCode : uint16_t {
   kTimedOut = 6,     // user timeout or keepalive          -> ETIMEDOUT
 };
 
+// Why a session ends. The numbers are on the wire; one that is not known is taken for kShutdown.
+enum class CloseCode : uint16_t {
+  kShutdown = 0,  // the stack goes away
+  kIdle = 1,      // no streams for the idle timeout
+  kProtocol = 2,  // the peer broke the protocol
+};
+
+// Bounds that validation uses.
+inline constexpr StreamId kMinStreamId = 2;  // ids count up from 1 above the role bit
+inline constexpr StreamOffset kMaxStreamOffset = uint64_t{1} << 62;  // 292 years at 500 Mbyte/s
+inline constexpr ByteCount kMinPacketSize = 1200;  // every path carries it: RFC 9000 section 14
+inline constexpr ByteCount kMaxPacketSize = 65507;  // what UDP over IPv4 can carry
+inline constexpr int kMaxChannels = 16;             // of a session
+
 // An acknowledgement as values. Range 0 is [largest - lengths[0] + 1, largest]; each further range lies
 // `gap` unacknowledged numbers below the one before it.
 struct Ack {
