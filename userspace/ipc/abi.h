@@ -27,7 +27,8 @@
 // the position with acquire before it touches bytes. A side that is about to sleep stores its `sleeping`
 // word, then (sequentially consistent) looks once more; a side that has published looks at the other's
 // `sleeping` word after a sequentially consistent fence, and wakes only if it is set. So no wake-up is lost
-// and none is sent to a thread that runs.
+// and none is sent to a thread that runs. The same pattern guards SocketSlot::dirty and ::queued: who clears
+// the flag fences and then looks at the positions; who moves a position fences and then looks at the flag.
 #pragma once
 
 #include <atomic>
@@ -50,7 +51,7 @@ struct RegionHeader {
   uint32_t abi_version;
   uint64_t region_size;
   uint32_t socket_count;    // power of two
-  uint32_t doorbell_count;  // entries of the doorbell ring, a power of two >= socket_count + kCalls
+  uint32_t doorbell_count;  // entries of the doorbell ring, a power of two > socket_count + kCalls
   uint64_t ring_bytes;      // each direction of each socket, a power of two
   uint64_t calls_offset, doorbells_offset, sets_offset, slots_offset, buffers_offset;
 
@@ -59,7 +60,7 @@ struct RegionHeader {
 };
 
 // A control operation. The application takes a free slot, fills it, sets kSubmitted, rings; the stack
-// copies the arguments, acts, writes the result, sets kDone and wakes `state` (a futex).
+// copies the arguments, acts, writes the result, sets kDone and, if it was kWaiting, wakes `state` (a futex).
 enum class Op : uint32_t {
   kCreate = 1, kBind, kListen, kConnect, kShutdown, kClose, kSetOptions,
 };
@@ -76,13 +77,16 @@ struct Options {  // as SocketOptions (vns/socket_layer.h); times in millisecond
   int32_t linger_ms;
 };
 
-enum class CallState : uint32_t { kFree = 0, kFilling = 1, kSubmitted = 2, kDone = 3 };
+enum class CallState : uint32_t {
+  kFree = 0, kFilling = 1, kSubmitted = 2, kDone = 3,
+  kWaiting = 4,  // submitted, and the caller sleeps on `state`
+};
 
 struct alignas(kCacheLine) Call {
   std::atomic<uint32_t> state;  // CallState
   uint32_t op;                  // Op
   uint32_t socket;
-  uint32_t argument;            // backlog, shutdown direction
+  uint32_t argument;            // kListen: backlog; kShutdown: 1 read, 2 write, 3 both
   union {
     Address address;
     Options options;
@@ -109,31 +113,42 @@ struct DoorbellRing {
 // what its slot's `interest` names, unless it is queued already, and writes the set's eventfd if `sleeping`.
 struct WaitSet {
   alignas(kCacheLine) std::atomic<uint32_t> in_use;
-  std::atomic<uint32_t> sleeping;                  // application
+  std::atomic<uint32_t> sleeping;                  // application sets; the stack clears it with its one write
   alignas(kCacheLine) std::atomic<uint32_t> tail;  // the stack
   alignas(kCacheLine) std::atomic<uint32_t> head;  // application
-  // uint32_t entries[socket_count] are in the set's own part of the region, see ipc/region.h
+  // uint32_t entries[2 * socket_count] are in the set's own part of the region, see ipc/region.h. A socket is
+  // in them at most once, plus once from before it was last moved between sets: so they cannot overflow.
+};
+
+// The numbers of SocketState (vns/socket_layer.h).
+enum class SlotState : uint32_t {
+  kIdle = 0, kBound = 1, kListening = 2, kConnecting = 3, kConnected = 4, kClosed = 5,
 };
 
 // Flags of SocketSlot::flags, written by the stack.
-inline constexpr uint32_t kFlagState = 0x7;        // SocketState
+inline constexpr uint32_t kFlagState = 0x7;        // SlotState
 inline constexpr uint32_t kFlagPeerFin = 0x8;      // `received` is the end of the peer's stream
 inline constexpr uint32_t kFlagDetached = 0x10;    // disconnected: error is final
 
 inline constexpr uint32_t kInterestRead = 1, kInterestWrite = 2;
 
+// SocketSlot::waiters counts threads by what they wait for: readers in the low half, writers in the high
+// half, so that an acknowledgement does not wake a reader.
+inline constexpr uint32_t kReadWaiter = 1, kWriteWaiter = 0x10000;
+inline constexpr uint32_t kReadWaiters = 0xffff, kWriteWaiters = 0xffff0000;
+
 struct SocketSlot {
   // Written by the application.
   alignas(kCacheLine) std::atomic<uint64_t> written;   // end of the bytes in the send ring
   std::atomic<uint64_t> consumed;                      // bytes read from the receive ring (listener: 4 a connection)
-  std::atomic<uint32_t> waiters;                       // threads asleep on `event` (both directions)
+  std::atomic<uint32_t> waiters;                       // threads asleep on `event`: kReadWaiter, kWriteWaiter
   std::atomic<uint32_t> wait_set;                      // index, or kNoIndex
   std::atomic<uint32_t> interest;                      // kInterest*
   // Written by the stack.
   alignas(kCacheLine) std::atomic<uint64_t> acknowledged;  // start of the bytes still needed in the send ring
   std::atomic<uint64_t> received;                          // end of the complete bytes in the receive ring
   std::atomic<uint32_t> flags;                             // kFlag*
-  std::atomic<uint32_t> error;                             // errno, sticky until the application clears it
+  std::atomic<uint32_t> error;                             // errno; the application takes it (exchange with 0)
   std::atomic<uint32_t> event;                             // futex: moves with every change above
   Address local, peer;                                     // valid from the change to connected or listening on
   // Written by both.

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipc/calls.h"
+
+#include <errno.h>
+#include <sched.h>
+
+#include <cstring>
+
+#include "ipc/fence.h"
+#include "ipc/futex.h"
+
+namespace netchannel::ipc {
+namespace {
+
+// About 2 µs: a running stack answers within, and a futex sleep would cost its waker 15.
+constexpr int kAnswerSpins = 64;
+
+constexpr uint32_t Word(CallState state) { return static_cast<uint32_t>(state); }
+
+bool IsDone(void* call) {
+  return static_cast<Call*>(call)->state.load(std::memory_order_acquire) == Word(CallState::kDone);
+}
+
+bool IsKnown(uint32_t op) {
+  return op >= static_cast<uint32_t>(Op::kCreate) && op <= static_cast<uint32_t>(Op::kSetOptions);
+}
+
+}  // namespace
+
+CallClient::CallClient(const RegionView& region, StackLink* link)
+    : region_(region), link_(link), doorbell_(region) {}
+
+CallResult CallClient::Execute(const CallRequest& request) {
+  if (region_.header()->stack_gone.load(std::memory_order_acquire) != 0)
+    return {ENETDOWN, kNoIndex};
+  const Claimed claimed = Claim();
+  if (claimed.call == nullptr) return {ENETDOWN, kNoIndex};
+  Submit(claimed, request);
+  // Without an answer the slot stays as it is: the stack may still write to it, and nobody needs it
+  // any more.
+  if (!Wait(claimed.call)) return {ENETDOWN, kNoIndex};
+  const CallResult result = {claimed.call->error, claimed.call->result_socket};
+  claimed.call->state.store(Word(CallState::kFree), std::memory_order_release);
+  return result;
+}
+
+// All slots taken means that 256 threads are in calls that the stack is answering: one frees in
+// microseconds.
+CallClient::Claimed CallClient::Claim() {
+  static thread_local uint32_t next = 0;
+  while (region_.header()->stack_gone.load(std::memory_order_acquire) == 0) {
+    for (uint32_t tried = 0; tried < kCalls; ++tried) {
+      const uint32_t index = (next + tried) % kCalls;
+      Call* call = region_.call(index);
+      uint32_t expected = Word(CallState::kFree);
+      if (call->state.compare_exchange_strong(expected, Word(CallState::kFilling),
+                                              std::memory_order_acquire,
+                                              std::memory_order_relaxed)) {
+        next = index;
+        return {call, index};
+      }
+    }
+    sched_yield();
+  }
+  return {nullptr, kNoIndex};
+}
+
+void CallClient::Submit(const Claimed& claimed, const CallRequest& request) {
+  Call* call = claimed.call;
+  call->op = static_cast<uint32_t>(request.op);
+  call->socket = request.socket;
+  call->argument = request.argument;
+  if (request.op == Op::kSetOptions) {
+    call->options = request.options;
+  } else {
+    call->address = request.address;
+  }
+  call->error = 0;
+  call->result_socket = kNoIndex;
+  call->state.store(Word(CallState::kSubmitted), std::memory_order_release);
+  doorbell_.Push(kDoorbellCall | claimed.index);
+  FullFence();
+  if (region_.header()->stack_sleeping.load(std::memory_order_relaxed) != 0) link_->Wake();
+}
+
+bool CallClient::Wait(Call* call) {
+  const std::atomic<uint32_t>& gone = region_.header()->stack_gone;
+  for (int i = 0; i < kAnswerSpins && !IsDone(call); ++i) SpinPause();
+  while (!IsDone(call)) {
+    // Submit has fenced: a stack that goes now either has seen the call, or is seen here.
+    if (gone.load(std::memory_order_seq_cst) != 0) return false;
+    if (link_->Lend(&IsDone, call, Time::Infinite(), false)) continue;
+    link_->Attend();
+    uint32_t expected = Word(CallState::kSubmitted);
+    call->state.compare_exchange_strong(expected, Word(CallState::kWaiting),
+                                        std::memory_order_seq_cst);
+    FutexWait(call->state, Word(CallState::kWaiting), Time::Infinite(), FutexScope::kShared);
+  }
+  return true;
+}
+
+std::optional<CallRequest> CallServer::Take(uint32_t index) {
+  Call* call = region_.call(index);
+  if (call == nullptr) return std::nullopt;
+  const uint32_t state = call->state.load(std::memory_order_acquire);
+  if (state != Word(CallState::kSubmitted) && state != Word(CallState::kWaiting))
+    return std::nullopt;
+  // Read once, through volatile: the application may be changing it right now.
+  const uint32_t op = *const_cast<volatile uint32_t*>(&call->op);
+  CallRequest request;
+  request.op = static_cast<Op>(op);
+  request.socket = *const_cast<volatile uint32_t*>(&call->socket);
+  request.argument = *const_cast<volatile uint32_t*>(&call->argument);
+  if (!IsKnown(op) || (request.op != Op::kCreate && request.socket >= region_.socket_count())) {
+    Complete(index, EINVAL, kNoIndex);
+    return std::nullopt;
+  }
+  if (request.op == Op::kSetOptions) {
+    std::memcpy(&request.options, &call->options, sizeof(request.options));
+  } else {
+    std::memcpy(&request.address, &call->address, sizeof(request.address));
+  }
+  return request;
+}
+
+void CallServer::Complete(uint32_t index, int error, uint32_t socket) {
+  Call* call = region_.call(index);
+  if (call == nullptr) return;
+  call->error = error;
+  call->result_socket = socket;
+  const uint32_t before = call->state.exchange(Word(CallState::kDone), std::memory_order_seq_cst);
+  if (before == Word(CallState::kWaiting)) FutexWakeAll(call->state, FutexScope::kShared);
+}
+
+void CallServer::FailAll(int error) {
+  for (uint32_t index = 0; index < kCalls; ++index) {
+    if (Take(index)) Complete(index, error, kNoIndex);
+  }
+}
+
+}  // namespace netchannel::ipc

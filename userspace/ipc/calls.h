@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Control operations: one slot of shared memory a call, from a thread that waits to the stack and
+// back.
+//
+// CallClient (application, any thread) takes a free slot, fills it, rings, and waits: it first lets
+// Wake run the stack, then lends its thread, and only then sleeps on the slot's futex. A call
+// always ends: the stack answers each, or fails them all when it goes (ENETDOWN). It is not ended
+// by signals.
+//
+// CallServer (stack, the lease's thread) copies the arguments once, checks what can be checked
+// without knowing the sockets, and answers. The stack makes one system call for an answer only when
+// the caller sleeps.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "ipc/doorbell.h"
+#include "ipc/link.h"
+#include "ipc/region.h"
+
+namespace netchannel::ipc {
+
+struct CallRequest {
+  Op op = Op::kCreate;
+  uint32_t socket = kNoIndex;
+  uint32_t argument = 0;
+  Address address{};  // kBind, kConnect
+  Options options{};  // kSetOptions
+};
+
+struct CallResult {
+  int error = 0;  // errno, 0 is success
+  uint32_t socket = kNoIndex;
+};
+
+class CallClient {
+ public:
+  CallClient(const RegionView& region, StackLink* link);
+  CallResult Execute(const CallRequest& request);
+
+ private:
+  struct Claimed {
+    Call* call;
+    uint32_t index;
+  };
+  Claimed Claim();  // nullptr: the stack has gone
+  void Submit(const Claimed& claimed, const CallRequest& request);
+  bool Wait(Call* call);  // false: the stack has gone
+
+  RegionView region_;
+  StackLink* link_;
+  DoorbellProducer doorbell_;
+};
+
+class CallServer {
+ public:
+  explicit CallServer(const RegionView& region) : region_(region) {}
+  // The request in slot `index`, or nothing when none was submitted, or when it was nonsense: then
+  // it has been answered with EINVAL.
+  std::optional<CallRequest> Take(uint32_t index);
+  void Complete(uint32_t index, int error, uint32_t socket);
+  // Answers every submitted call with `error`.
+  void FailAll(int error);
+
+ private:
+  RegionView region_;
+};
+
+}  // namespace netchannel::ipc

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What both sides work out from a socket's slot: what it is ready for, and its two addresses.
+//
+// Readiness is level-triggered. The stack uses it to decide whether to push the socket into its
+// wait set and whom to wake; the application to decide what to report. The stack's copy of the
+// application's positions may be old, which makes its answer at most too generous: a needless look,
+// never a lost one.
+//
+// Thread: any; the addresses are copied word by word, so a reader beside a change sees old or new
+// words.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "ipc/abi.h"
+
+namespace netchannel::ipc {
+
+inline SlotState StateOf(uint32_t flags) { return static_cast<SlotState>(flags & kFlagState); }
+inline bool PeerFin(uint32_t flags) { return (flags & kFlagPeerFin) != 0; }
+
+// Bytes that can be written. 0 when the positions break the ring's rule.
+inline uint64_t WriteRoom(uint64_t written, uint64_t acknowledged, uint64_t capacity) {
+  const uint64_t used = written - acknowledged;
+  return used < capacity ? capacity - used : 0;
+}
+
+// A full buffer counts as writable again when a quarter is free: a wake-up then moves many bytes.
+inline bool IsWritable(uint64_t room, uint64_t capacity) { return room >= capacity / 4; }
+
+// A reader should look: data, a waiting connection, or the end.
+inline bool IsReadable(uint32_t flags, uint64_t received, uint64_t consumed) {
+  return received != consumed || PeerFin(flags);
+}
+
+// The connection is over, whatever `interest` says.
+inline bool IsOver(uint32_t flags, uint32_t error) {
+  return StateOf(flags) == SlotState::kClosed || error != 0 || (flags & kFlagDetached) != 0;
+}
+
+static_assert(offsetof(SocketSlot, local) % sizeof(uint32_t) == 0);
+static_assert(offsetof(SocketSlot, peer) % sizeof(uint32_t) == 0);
+static_assert(sizeof(Address) % sizeof(uint32_t) == 0);
+
+inline void StoreAddress(Address* in_slot, const Address& value) {
+  uint32_t words[sizeof(Address) / sizeof(uint32_t)];
+  std::memcpy(words, &value, sizeof(words));
+  auto* to = reinterpret_cast<uint32_t*>(in_slot);
+  for (size_t i = 0; i < sizeof(Address) / sizeof(uint32_t); ++i) {
+    std::atomic_ref<uint32_t>(to[i]).store(words[i], std::memory_order_relaxed);
+  }
+}
+
+inline Address LoadAddress(Address* in_slot) {
+  uint32_t words[sizeof(Address) / sizeof(uint32_t)];
+  auto* from = reinterpret_cast<uint32_t*>(in_slot);
+  for (size_t i = 0; i < sizeof(Address) / sizeof(uint32_t); ++i) {
+    words[i] = std::atomic_ref<uint32_t>(from[i]).load(std::memory_order_relaxed);
+  }
+  Address value;
+  std::memcpy(&value, words, sizeof(value));
+  return value;
+}
+
+}  // namespace netchannel::ipc

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipc/stack_side.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include <cstring>
+
+#include "ipc/fence.h"
+#include "ipc/futex.h"
+#include "ipc/socket_slot.h"
+
+namespace netchannel::ipc {
+namespace {
+
+bool Same(const Address& a, const Address& b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }
+
+// The pages of a ring that carried bytes go back to the kernel, in every process that maps them.
+void ReleasePages(const RingView& ring) { madvise(ring.base, ring.size, MADV_REMOVE); }
+
+}  // namespace
+
+StackSide::StackSide(const RegionView& region)
+    : region_(region),
+      doorbells_(region),
+      calls_(region),
+      wait_sets_(region),
+      slots_(region.socket_count()) {
+  free_.reserve(slots_.size());
+  for (uint32_t slot = region.socket_count(); slot > 0; --slot) free_.push_back(slot - 1);
+}
+
+std::optional<Doorbell> StackSide::PopDoorbell() {
+  // Bounded: an entry is swallowed only for a slot that is free, each of which is in the ring once.
+  for (uint32_t i = 0; i <= region_.layout().doorbell_count; ++i) {
+    const auto bell = doorbells_.Pop();
+    if (!bell || bell->kind != Doorbell::Kind::kSocket || InUse(bell->index)) return bell;
+    ClearDirty(bell->index);
+  }
+  return std::nullopt;
+}
+
+void StackSide::SetSleeping(bool sleeping) {
+  region_.header()->stack_sleeping.store(sleeping ? 1 : 0, std::memory_order_seq_cst);
+  if (sleeping) FullFence();
+}
+
+std::optional<CallRequest> StackSide::TakeCall(uint32_t index) {
+  auto request = calls_.Take(index);
+  if (request && request->op != Op::kCreate && !InUse(request->socket)) {
+    calls_.Complete(index, EBADF, kNoIndex);
+    return std::nullopt;
+  }
+  return request;
+}
+
+void StackSide::CompleteCall(uint32_t index, int error, uint32_t socket) {
+  calls_.Complete(index, error, socket);
+}
+
+std::optional<uint32_t> StackSide::AllocateSlot() {
+  if (free_.empty()) return std::nullopt;
+  const uint32_t index = free_.back();
+  free_.pop_back();
+  Slot& slot = slots_[index];
+  slot.in_use = true;
+  slot.accepts = 0;
+  slot.published = PublishedState{};
+  SocketSlot* shared = region_.slot(index);
+  // `dirty` and `queued` stay: an entry of the slot's last life may still be in a ring.
+  shared->written.store(0, std::memory_order_relaxed);
+  shared->consumed.store(0, std::memory_order_relaxed);
+  shared->waiters.store(0, std::memory_order_relaxed);
+  shared->wait_set.store(kNoIndex, std::memory_order_relaxed);
+  shared->interest.store(0, std::memory_order_relaxed);
+  shared->acknowledged.store(0, std::memory_order_relaxed);
+  shared->received.store(0, std::memory_order_relaxed);
+  shared->error.store(0, std::memory_order_relaxed);
+  StoreAddress(&shared->local, Address{});
+  StoreAddress(&shared->peer, Address{});
+  shared->flags.store(0, std::memory_order_release);
+  return index;
+}
+
+void StackSide::FreeSlot(uint32_t slot) {
+  if (!InUse(slot)) return;
+  const SocketSlot* shared = region_.slot(slot);
+  if (shared->written.load(std::memory_order_relaxed) != 0) ReleasePages(region_.send_ring(slot));
+  if (slots_[slot].published.received != 0 || slots_[slot].accepts != 0) {
+    ReleasePages(region_.receive_ring(slot));
+  }
+  slots_[slot].in_use = false;
+  free_.push_back(slot);
+}
+
+void StackSide::ClearDirty(uint32_t slot) {
+  SocketSlot* shared = region_.slot(slot);
+  if (shared == nullptr) return;
+  shared->dirty.store(0, std::memory_order_seq_cst);
+  FullFence();
+}
+
+Positions StackSide::ReadPositions(uint32_t slot) const {
+  if (!InUse(slot)) return {};
+  const SocketSlot* shared = region_.slot(slot);
+  Positions positions;
+  positions.written = shared->written.load(std::memory_order_acquire);
+  positions.consumed = shared->consumed.load(std::memory_order_acquire);
+  positions.error_taken =
+      slots_[slot].published.error != 0 && shared->error.load(std::memory_order_acquire) == 0;
+  return positions;
+}
+
+StackSide::Change StackSide::Store(SocketSlot* shared, const PublishedState& before,
+                                   const PublishedState& after) {
+  Change change;
+  if (!Same(before.local, after.local)) StoreAddress(&shared->local, after.local);
+  if (!Same(before.peer, after.peer)) StoreAddress(&shared->peer, after.peer);
+  if (after.acknowledged != before.acknowledged) {
+    shared->acknowledged.store(after.acknowledged, std::memory_order_release);
+    change.write = true;
+  }
+  if (after.received != before.received) {
+    shared->received.store(after.received, std::memory_order_release);
+    change.read = true;
+  }
+  if (after.error != before.error) {
+    shared->error.store(after.error, std::memory_order_release);
+    change.state = true;
+  }
+  // Last: who sees the end of the stream or of the connection sees all that came before it.
+  if (after.flags != before.flags) {
+    shared->flags.store(after.flags, std::memory_order_release);
+    change.state = true;
+  }
+  return change;
+}
+
+void StackSide::Publish(uint32_t slot, const PublishedState& state) {
+  if (!InUse(slot)) return;
+  Slot& own = slots_[slot];
+  PublishedState next = state;
+  if (StateOf(state.flags) == SlotState::kListening) next.received = own.accepts;
+  const Change change = Store(region_.slot(slot), own.published, next);
+  own.published = next;
+  if (change.read || change.write || change.state) Notify(slot, change);
+}
+
+bool StackSide::IsReady(const SocketSlot& shared, const PublishedState& published) const {
+  if (IsOver(published.flags, published.error) || PeerFin(published.flags)) return true;
+  const uint32_t interest = shared.interest.load(std::memory_order_relaxed);
+  if ((interest & kInterestRead) != 0 &&
+      IsReadable(published.flags, published.received,
+                 shared.consumed.load(std::memory_order_relaxed))) {
+    return true;
+  }
+  return (interest & kInterestWrite) != 0 && StateOf(published.flags) == SlotState::kConnected &&
+         IsWritable(WriteRoom(shared.written.load(std::memory_order_relaxed),
+                              published.acknowledged, ring_bytes()),
+                    ring_bytes());
+}
+
+void StackSide::Notify(uint32_t slot, const Change& change) {
+  SocketSlot* shared = region_.slot(slot);
+  Slot& own = slots_[slot];
+  shared->event.store(++own.event, std::memory_order_release);
+  FullFence();
+  const uint32_t waiters = shared->waiters.load(std::memory_order_relaxed);
+  if (waiters != 0) {
+    const bool writers = (waiters & kWriteWaiters) != 0 && change.write &&
+                         IsWritable(WriteRoom(shared->written.load(std::memory_order_relaxed),
+                                              own.published.acknowledged, ring_bytes()),
+                                    ring_bytes());
+    const bool readers = (waiters & kReadWaiters) != 0 && change.read;
+    if (change.state || readers || writers) FutexWakeAll(shared->event, FutexScope::kShared);
+  }
+  const uint32_t set = shared->wait_set.load(std::memory_order_relaxed);
+  if (set >= kWaitSets || !IsReady(*shared, own.published)) return;
+  if (shared->queued.load(std::memory_order_relaxed) != 0) return;
+  if (shared->queued.exchange(1, std::memory_order_acq_rel) == 0) wait_sets_.Push(set, slot);
+}
+
+uint64_t StackSide::AcceptWaiting(uint32_t listener) const {
+  if (!InUse(listener)) return 0;
+  const uint64_t consumed = region_.slot(listener)->consumed.load(std::memory_order_acquire);
+  const uint64_t waiting = slots_[listener].accepts - consumed;
+  // A position that breaks the rule counts as a full queue: its own listener gets no more
+  // connections.
+  return waiting <= ring_bytes() ? waiting / kAcceptEntrySize : ring_bytes() / kAcceptEntrySize;
+}
+
+bool StackSide::PushAccept(uint32_t listener, uint32_t socket) {
+  if (!InUse(listener) || AcceptWaiting(listener) >= ring_bytes() / kAcceptEntrySize) return false;
+  Slot& own = slots_[listener];
+  const auto* bytes = reinterpret_cast<const std::byte*>(&socket);
+  region_.receive_ring(listener).CopyIn(own.accepts, {bytes, sizeof(socket)});
+  own.accepts += kAcceptEntrySize;
+  own.published.received = own.accepts;
+  region_.slot(listener)->received.store(own.accepts, std::memory_order_release);
+  Notify(listener, {.read = true});
+  return true;
+}
+
+std::optional<uint32_t> StackSide::PopUnaccepted(uint32_t listener) {
+  // Bounded by what the ring can hold. Entries that the application has changed are passed over.
+  while (InUse(listener) && AcceptWaiting(listener) > 0) {
+    Slot& own = slots_[listener];
+    own.accepts -= kAcceptEntrySize;
+    uint32_t socket = kNoIndex;
+    region_.receive_ring(listener).CopyOut(
+        own.accepts, {reinterpret_cast<std::byte*>(&socket), sizeof(socket)});
+    if (InUse(socket)) return socket;
+  }
+  return std::nullopt;
+}
+
+void StackSide::Disconnect(int error) {
+  region_.header()->stack_gone.store(1, std::memory_order_seq_cst);
+  FullFence();
+  calls_.FailAll(error);
+  for (uint32_t slot = 0; slot < slots_.size(); ++slot) {
+    if (!slots_[slot].in_use) continue;
+    PublishedState state = slots_[slot].published;
+    if (state.error == 0) state.error = static_cast<uint32_t>(error);
+    state.flags =
+        (state.flags & ~kFlagState) | static_cast<uint32_t>(SlotState::kClosed) | kFlagDetached;
+    Publish(slot, state);
+  }
+  wait_sets_.WakeAll();
+}
+
+}  // namespace netchannel::ipc

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The stack's end of one application's region: everything the bridge between the region and the
+// sockets needs, and the only stack code that touches memory an application can write.
+//
+// A round of the bridge:
+//   while (auto bell = side.PopDoorbell())           // bounded by the bridge's budget
+//     kCall:   if (auto call = side.TakeCall(bell->index)) { ...; side.CompleteCall(bell->index,
+//     ...); } kSocket: side.ClearDirty(slot); positions = side.ReadPositions(slot); OnWritten,
+//     OnConsumed, ... kBreach: disconnect the application
+//   for each changed socket: side.Publish(slot, state)
+//   before sleeping: SetSleeping(true); if (HasDoorbell()) do not sleep.
+//
+// Rules for the bridge:
+// - ClearDirty comes before ReadPositions: what the application publishes after the clearing rings
+// again.
+//   A busy socket may be left dirty and its positions read each round; its writer then never rings.
+// - Before it carries out kShutdown or kClose it calls ReadPositions: bytes written before the call
+// may
+//   not have been announced by a doorbell of their own, and bytes consumed may be below the
+//   threshold.
+// - An accepted socket is Published before PushAccept names it.
+// - FreeSlot only after the application's kClose (or its death): until then it may use the rings.
+//
+// Trust: own copies of all that was published; the application's words are read once and returned
+// as they are: positions are checked by the sockets, indices here. Owner: the application's entry
+// in the stack. Thread: the lease's, but EventFd may be called by any. Errors: a bad index does
+// nothing. Memory: about 100 bytes a slot.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/ring_view.h"
+#include "base/units.h"
+#include "ipc/calls.h"
+#include "ipc/doorbell.h"
+#include "ipc/region.h"
+#include "ipc/wait_set.h"
+
+namespace netchannel::ipc {
+
+// What the application may see of a socket.
+struct PublishedState {
+  uint64_t acknowledged = 0;
+  uint64_t received = 0;  // ignored while listening: PushAccept moves it
+  uint32_t flags = 0;     // SlotState | kFlagPeerFin
+  uint32_t error = 0;
+  Address local{}, peer{};
+};
+
+struct Positions {
+  uint64_t written = 0;
+  uint64_t consumed = 0;
+  bool error_taken = false;  // the application has taken the published error
+};
+
+class StackSide {
+ public:
+  explicit StackSide(const RegionView& region);
+
+  uint32_t socket_count() const { return region_.socket_count(); }
+  uint64_t ring_bytes() const { return region_.ring_bytes(); }
+
+  // Doorbells. Entries of free slots are swallowed.
+  std::optional<Doorbell> PopDoorbell();
+  bool HasDoorbell() const { return doorbells_.HasEntry(); }
+  void SetSleeping(bool sleeping);
+
+  // Calls. A taken call names a slot in use (except kCreate), or has been answered with EBADF
+  // already.
+  std::optional<CallRequest> TakeCall(uint32_t index);
+  void CompleteCall(uint32_t index, int error, uint32_t socket = kNoIndex);
+
+  // Slots and their rings.
+  std::optional<uint32_t> AllocateSlot();
+  void FreeSlot(uint32_t slot);  // gives the rings' memory back to the kernel
+  bool InUse(uint32_t slot) const { return slot < slots_.size() && slots_[slot].in_use; }
+  RingView SendRing(uint32_t slot) const { return region_.send_ring(slot); }
+  RingView ReceiveRing(uint32_t slot) const { return region_.receive_ring(slot); }
+
+  void ClearDirty(uint32_t slot);
+  Positions ReadPositions(uint32_t slot) const;
+
+  // Stores what differs from what was last published and wakes those who wait for it. No change: no
+  // cost.
+  void Publish(uint32_t slot, const PublishedState& state);
+
+  // Connections that wait at a listener, in its receive ring. Room counts down to 0; the
+  // application's accept brings it back (ReadPositions(listener).consumed has moved, with a
+  // doorbell).
+  uint64_t AcceptWaiting(uint32_t listener) const;  // pushed and not yet taken
+  bool PushAccept(uint32_t listener, uint32_t socket);
+  // When a listener closes: takes back what the application did not accept, one at a time.
+  std::optional<uint32_t> PopUnaccepted(uint32_t listener);
+
+  int EventFd(uint32_t set) { return wait_sets_.EventFd(set); }
+
+  // The end: every call and every socket of this region fails with `error`, and all sleepers wake.
+  void Disconnect(int error);
+
+ private:
+  struct Slot {
+    bool in_use = false;
+    uint32_t event = 0;
+    uint64_t accepts = 0;  // connections pushed so far, in bytes of the ring
+    PublishedState published;
+  };
+  struct Change {
+    bool read = false, write = false, state = false;
+  };
+  Change Store(SocketSlot* shared, const PublishedState& before, const PublishedState& after);
+  void Notify(uint32_t slot, const Change& change);
+  bool IsReady(const SocketSlot& shared, const PublishedState& published) const;
+
+  RegionView region_;
+  DoorbellConsumer doorbells_;
+  CallServer calls_;
+  WaitSetProducer wait_sets_;
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> free_;  // a stack: the slot used last is warm
+};
+
+}  // namespace netchannel::ipc
