@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# usage: scripts/test.sh [--sanitize] [--long]
+#
+# Installs what is missing, builds, runs every test, and closes with `N passed, N failed, N skipped`; every
+# skip and failure is named with its reason above that line. Exit status 0 only if nothing failed.
+#
+#   (none)      gcc, all tests; clang with the address and undefined sanitizers, the tests without a network
+#   --sanitize  more: these two sanitizers on all tests, the thread sanitizer on all tests but bpf's
+#   --long      more seeds and longer fuzzing (NETCHANNEL_LONG=1 in the tests' environment), clang-tidy
+#
+# Live and BPF tests need root; without it they are skipped. Builds stay in build/, build-asan/, build-tsan/.
+set -euo pipefail
+NC_ROOT=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=scripts/lib/deps.sh
+source "$NC_ROOT/scripts/lib/deps.sh"
+# shellcheck source=scripts/lib/build.sh
+source "$NC_ROOT/scripts/lib/build.sh"
+
+usage() { sed -n '4,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"; }
+
+sanitize=0
+long=0
+for argument in "$@"; do
+  case "$argument" in
+    --sanitize) sanitize=1 ;;
+    --long) long=1 ;;
+    -h | --help) usage; exit 0 ;;
+    *) usage >&2; exit 1 ;;
+  esac
+done
+if ((long)); then export NETCHANNEL_LONG=1; fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+passed=0
+failed=0
+skipped=0
+
+add() { # PASSED FAILED SKIPPED
+  passed=$((passed + $1))
+  failed=$((failed + $2))
+  skipped=$((skipped + $3))
+}
+
+# The tests of DIR whose suite or name begins with one of the given prefixes; all of them for none.
+tests_of() { # DIR [PREFIX...]
+  local dir=$1 pattern
+  shift
+  pattern="^($(IFS='|'; echo "$*"))"
+  meson introspect --tests "$dir" | jq -r '.[].name' | grep -E "$pattern" || true
+}
+
+run() { # LABEL DIR TIMEOUT_MULTIPLIER [PREFIX...]: builds all of DIR and runs its tests, or some
+  local label=$1 dir=$2 multiplier=$3 names counts
+  shift 3
+  echo "== $label: build"
+  if ! nc_ninja "$dir"; then
+    echo "failed: $label: the build" >&2
+    add 0 1 0
+    return
+  fi
+  mapfile -t names < <(tests_of "$dir" "$@")
+  ((${#names[@]})) || return 0
+  echo "== $label: ${#names[@]} test programs"
+  mkdir -p "$work/$label"
+  NC_XML="$work/$label" meson test -C "$dir" --no-rebuild --print-errorlogs \
+    --wrapper "$NC_ROOT/scripts/lib/gtest_xml.sh" --timeout-multiplier "$multiplier" "${names[@]}" || true
+  counts=$(python3 "$NC_ROOT/scripts/lib/count_tests.py" "$dir/meson-logs/testlog.json" \
+    "$work/$label" "$label")
+  # shellcheck disable=SC2086  # three numbers
+  add $counts
+}
+
+# clang, so that one pass also shows that everything compiles without a warning there.
+sanitized_build() { # DIR SANITIZERS
+  CC=clang CXX=clang++ nc_configure "$1" -Dbuildtype=debugoptimized -Db_sanitize="$2"
+}
+
+tidy() {
+  echo "== clang-tidy"
+  if "$NC_ROOT/scripts/check_tidy.sh" "$1"; then add 1 0 0; else
+    echo "failed: clang-tidy: see above" >&2
+    add 0 1 0
+  fi
+}
+
+nc_install_deps
+export ASAN_OPTIONS=detect_stack_use_after_return=1:abort_on_error=0
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+
+CC=gcc CXX=g++ nc_configure "$NC_ROOT/build"
+run gcc "$NC_ROOT/build" 1 ''
+
+sanitized_build "$NC_ROOT/build-asan" address,undefined
+if ((sanitize)); then
+  run asan "$NC_ROOT/build-asan" 5 unit sim fuzz bpf live
+  sanitized_build "$NC_ROOT/build-tsan" thread
+  run tsan "$NC_ROOT/build-tsan" 10 unit sim live
+else
+  run asan "$NC_ROOT/build-asan" 5 unit sim fuzz
+fi
+if ((long)); then tidy "$NC_ROOT/build-asan"; fi
+
+echo "$passed passed, $failed failed, $skipped skipped"
+((failed == 0))
