@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the measurements by name and prints a table; scripts/bench.sh is the way to call it."""
+import argparse
+import dataclasses
+import json
+import signal
+import sys
+
+import idles
+import messages
+import pingpongs
+import streams
+
+# Name -> what measures it. A measurement may add rows of its own that are for information.
+CATALOGUE = {
+    "stream-1500": lambda c: streams.rows(c, 1500),
+    "stream-3484": lambda c: streams.rows(c, 3484),
+    "stream-9000": lambda c: streams.rows(c, 9000),
+    "messages-64": lambda c: messages.rows(c, 64),
+    "messages-4096": lambda c: messages.rows(c, 4096),
+    "pingpong-spin": lambda c: pingpongs.rows(c, "spin"),
+    "pingpong-block": lambda c: pingpongs.rows(c, "block"),
+    "idle-cpu": lambda c: idles.stack_rows(c, "idle-cpu"),
+    "idle-memory": lambda c: idles.stack_rows(c, "idle-memory"),
+    "idle-sockets": idles.socket_rows,
+}
+ROUNDS = 5  # medians of so many
+
+COLUMNS = ("name", "unit", "ours", "theirs", "ratio", "ratio_min", "ratio_max", "target", "met", "theirs_is")
+
+
+def cell(value):
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def print_table(rows):
+    lines = [COLUMNS] + [tuple(cell(getattr(row, column)) for column in COLUMNS) for row in rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
+    for line in lines:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="scripts/bench.sh", description=__doc__,
+                                     epilog="names: " + " ".join(CATALOGUE))
+    parser.add_argument("--binary", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--json", metavar="FILE", help="one object a line, beside the table")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="runs of each, in turns (default 5)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    context = parser.parse_args()
+    unknown = [name for name in context.names if name not in CATALOGUE]
+    if unknown:
+        parser.error(f"{unknown[0]}: no such measurement; one of {' '.join(CATALOGUE)}")
+    return context
+
+
+def main():
+    # SIGTERM ends like Ctrl-C: the links' contexts clean up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    context = parse_arguments()
+    rows, failed = [], []
+    for name in context.names or CATALOGUE:
+        print(f"measuring {name}", file=sys.stderr, flush=True)
+        try:
+            rows += CATALOGUE[name](context)
+        except RuntimeError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            failed.append(name)
+    print_table(rows)
+    if context.json:
+        with open(context.json, "w", encoding="utf-8") as out:
+            out.writelines(json.dumps(dataclasses.asdict(row)) + "\n" for row in rows)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

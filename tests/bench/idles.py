@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""idle-cpu, idle-memory, idle-sockets: what a stack takes while nothing happens. Both ends are measured, the
+worse one counts."""
+from compare import against_limit
+from measure import measure
+from topology import Link
+
+MTU = 1500
+CHANNELS = 4
+MIB = 1024 * 1024
+CPU_PERCENT = 1.0       # of a core
+MEMORY_MIB = 128.0      # resident
+SOCKETS = 10000
+SOCKETS_MIB = 256.0     # resident, beyond what the stack had before
+SECONDS = 10
+SOCKET_ROUNDS = 3       # opening 10,000 connections takes its time, and memory does not vary
+
+
+def idle(context, link, connections, seconds):
+    return measure(context.binary, link, "idle", "netchannel", both=("--channels", CHANNELS),
+                   client=("--count", connections), seconds=seconds)
+
+
+def stack_rows(context, wanted):
+    """idle-cpu and idle-memory come from the same runs."""
+    with Link(MTU, xdp=True) as link:
+        runs = [idle(context, link, 1, SECONDS) for _ in range(context.rounds)]
+    cpu = [100 * max(r["client_cpu_seconds"], r["server_cpu_seconds"]) / r["client_seconds"] for r in runs]
+    memory = [max(r["client_resident_bytes"], r["server_resident_bytes"]) / MIB for r in runs]
+    rows = {
+        "idle-cpu": against_limit("idle-cpu", "% of a core", cpu, CPU_PERCENT),
+        "idle-memory": against_limit("idle-memory", "MiB", memory, MEMORY_MIB),
+    }
+    return [rows[wanted]]
+
+
+def socket_rows(context):
+    with Link(MTU, xdp=True) as link:
+        runs = [idle(context, link, SOCKETS, 2) for _ in range(SOCKET_ROUNDS)]
+    growth = [max(r[f"{end}_resident_bytes"] - r[f"{end}_resident_at_start"] for end in ("client", "server"))
+              / MIB for r in runs]
+    return [against_limit("idle-sockets", f"MiB for {SOCKETS} sockets", growth, SOCKETS_MIB)]

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One measurement: `netchannel bench` at both ends of a Link, its figures as a dict."""
+import json
+import select
+import subprocess
+import time
+
+import topology
+
+START_SECONDS = 30  # for a server to say "ready"
+GRACE_SECONDS = 60  # beyond the measured time, before a run counts as hung
+
+
+class Ends:
+    """How the two processes are run: the CPUs they are pinned to (None: the scheduler's choice)."""
+
+    def __init__(self, server_cpu=None, client_cpu=None):
+        self.cpu = {"a": server_cpu, "b": client_cpu}
+
+    def flags(self, end):
+        return [] if self.cpu[end] is None else ["--cpu", str(self.cpu[end])]
+
+
+def measure(binary, link, workload, over, both=(), client=(), ends=Ends(), seconds=2):
+    """Server at end a, client at b. `both` goes to both ends, `client` to the client alone."""
+    common = [binary, "bench", workload, "--over", over, *both]
+    if over != "tcp":
+        commands = {end: [*common, "--interface", link.interface(end)] for end in "ab"}
+    else:
+        commands = {end: common for end in "ab"}
+    server = link.inside("a", *commands["a"], *ends.flags("a"), "--server", "--once")
+    client = link.inside("b", *commands["b"], *ends.flags("b"), "--connect", topology.ADDRESS["a"],
+                         "--seconds", seconds, "--json", *client)
+    return run_pair(server, client, seconds)
+
+
+def run_pair(server_command, client_command, seconds):
+    with start(server_command) as server:
+        try:
+            wait_ready(server)
+            client = start(client_command)
+            try:
+                out, error = client.communicate(timeout=seconds + GRACE_SECONDS)
+            except BaseException:
+                stop(client)
+                raise
+            if client.returncode != 0:
+                raise RuntimeError(f"client: {error.strip()}")
+            server.wait(timeout=GRACE_SECONDS)
+            if server.returncode != 0:
+                raise RuntimeError(f"server: {server.stderr.read().strip()}")
+            return json.loads(out)
+        finally:
+            stop(server)
+
+
+def start(command):
+    return subprocess.Popen([str(word) for word in command], text=True, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE)
+
+
+def wait_ready(server):
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if select.select([server.stdout], [], [], 0.2)[0]:
+            if server.stdout.readline().strip() == "ready":
+                return
+            break
+        if server.poll() is not None:
+            break
+    stop(server)
+    raise RuntimeError(f"server does not start: {server.stderr.read().strip()}")
+
+
+def stop(process):
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
