@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One channel's reliability, without I/O: numbers packets, remembers what each carried until it is
-// acknowledged, detects loss, decides when and how much may be sent. Delivery is reliable and unordered
-// (a lost packet delays only what it carried); order within a stream comes from offsets, above.
+// acknowledged, detects loss, decides when and how much may be sent. Delivery is reliable and
+// unordered (a lost packet delays only what it carried); order within a stream comes from offsets,
+// above.
 //
-// It never sees a frame, a socket, a clock or a thread: time is an argument, the bytes of a packet are
-// the caller's. The caller
+// It never sees a frame, a socket, a clock or a thread: time is an argument, the bytes of a packet
+// are the caller's. The caller
 //   1. Enqueue()s segments;
 //   2. while PollTransmit() gives a plan, builds that packet, sends it, and calls OnSent();
 //   3. hands every packet that arrives to OnPacket(), and its ACK record to OnAck();
-//   4. calls OnTimer() once NextTimeout() has passed; NextTimeout() must be asked again after each of
+//   4. calls OnTimer() once NextTimeout() has passed; NextTimeout() must be asked again after each
+//   of
 //      the other calls;
 //   5. drains PollAcked() after OnAck().
 //
-// Packet numbers and ACK ranges follow RFC 9000 section 13, loss detection and PTO RFC 9002 with RFC
-// 8985's adaptive reordering window, path MTU RFC 8899. Congestion control is behind
+// Packet numbers and ACK ranges follow RFC 9000 section 13, loss detection and PTO RFC 9002 with
+// RFC 8985's adaptive reordering window, path MTU RFC 8899. Congestion control is behind
 // transport/congestion_controller.h.
 //
-// Thread: one at a time. Memory: bounded by Config::max_packets_in_flight and by max_queued_segments,
-// allocated lazily so that an idle connection is small. Errors: state() says when the peer must be
-// taken for dead.
+// Thread: one at a time. Memory: bounded by Config::max_packets_in_flight and by
+// max_queued_segments, allocated lazily so that an idle connection is small. Errors: state() says
+// when the peer must be taken for dead.
 #pragma once
 
 #include <cstdint>
@@ -29,19 +31,16 @@
 #include "absl/types/span.h"
 #include "base/stream.h"
 #include "base/units.h"
+#include "transport/types.h"
 #include "wire/packet_layout.h"
 
 namespace netchannel::transport {
 
-enum class CongestionAlgorithm : uint8_t { kCubic = 0, kDctcp = 1 };
-
-enum class Ecn : uint8_t { kNotEct = 0, kEct1 = 1, kEct0 = 2, kCe = 3 };  // RFC 3168 code points
-
 struct ConnectionConfig {
   CongestionAlgorithm congestion = CongestionAlgorithm::kCubic;
   // Bytes of one packet from the packet header on (UDP payload).
-  ByteCount min_packet_size = 1200;   // certain to pass; RFC 9000 section 14
-  ByteCount max_packet_size = 1472;   // what MTU probing may reach; min of both ends
+  ByteCount min_packet_size = 1200;  // certain to pass; RFC 9000 section 14
+  ByteCount max_packet_size = 1472;  // what MTU probing may reach; min of both ends
   // Packets that the peer's receive queue holds; in-flight is kept at or below it.
   uint32_t max_packets_in_flight = 1024;
   uint32_t max_queued_segments = 4096;
@@ -57,14 +56,12 @@ struct ConnectionConfig {
 // What to put into one packet, in this order: ACK, PING, segments, padding.
 struct PacketPlan {
   PacketNumber number = 0;
-  bool ack = false;            // include BuildAck()'s record
-  bool ping = false;           // include a PING
-  ByteCount pad_to = 0;        // pad the packet to this many bytes when > 0 (MTU probe)
+  bool ack = false;                    // include BuildAck()'s record
+  bool ping = false;                   // include a PING
+  ByteCount pad_to = 0;                // pad the packet to this many bytes when > 0 (MTU probe)
   absl::Span<const Segment> segments;  // valid until the next non-const call
-  bool ecn_capable = false;    // set ECT(0) in the IP header
+  bool ecn_capable = false;            // set ECT(0) in the IP header
 };
-
-enum class Receipt : uint8_t { kNew, kDuplicate, kTooOld };
 
 enum class ConnectionState : uint8_t { kOpen, kDead };
 
@@ -77,14 +74,15 @@ class Connection {
   Connection(Connection&&) noexcept;
   Connection& operator=(Connection&&) noexcept;
 
-  // False when max_queued_segments is reached: nothing was taken. Data that continues the queue's last
-  // segment is merged with it. Control segments go in front of data.
+  // False when max_queued_segments is reached: nothing was taken. Data that continues the queue's
+  // last segment is merged with it. Control segments go in front of data.
   bool Enqueue(const Segment& segment);
   // Bytes of data queued and not yet sent (retransmissions included).
   ByteCount queued_bytes() const;
   ByteCount bytes_in_flight() const;
   ByteCount congestion_window() const;
-  // True when PollTransmit would give a packet that carries data, had it any (window and pacing allow).
+  // True when PollTransmit would give a packet that carries data, had it any (window and pacing
+  // allow).
   bool CanSendData(Time now) const;
 
   // The next packet, or nullopt when there is nothing to send, or nothing may be sent, at `now`.
@@ -102,9 +100,11 @@ class Connection {
   void OnTimer(Time now);
   Time NextTimeout() const;
 
-  // Segments that the peer has acknowledged, each once for each time it was sent in a packet of its own.
+  // Segments that the peer has acknowledged, each once for each time it was sent in a packet of its
+  // own.
   std::optional<Segment> PollAcked();
-  // Everything not yet acknowledged, sent or queued, for another channel of the session. Empties this one.
+  // Everything not yet acknowledged, sent or queued, for another channel of the session. Empties
+  // this one.
   std::optional<Segment> TakeUnacknowledged();
 
   ConnectionState state() const;

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Small vocabulary types that the parts of the transport share.
+#pragma once
+
+#include <cstdint>
+
+namespace netchannel::transport {
+
+enum class CongestionAlgorithm : uint8_t { kCubic = 0, kDctcp = 1 };
+
+enum class Ecn : uint8_t { kNotEct = 0, kEct1 = 1, kEct0 = 2, kCe = 3 };  // RFC 3168 code points
+
+// What became of an arrived packet number: only kNew packets are to be processed.
+enum class Receipt : uint8_t { kNew, kDuplicate, kTooOld };
+
+}  // namespace netchannel::transport
