@@ -4,15 +4,15 @@
 #pragma once
 
 #include <cstring>
-#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 namespace netchannel::xdp {
 
 // `error` is a positive errno value.
-inline absl::Status Failure(int error, std::string_view what, std::string_view cure) {
+inline absl::Status Failure(int error, absl::string_view what, absl::string_view cure) {
   return absl::Status(absl::ErrnoToStatusCode(error),
                       absl::StrCat(what, ": ", std::strerror(error), "; ", cure));
 }

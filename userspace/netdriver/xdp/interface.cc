@@ -22,7 +22,8 @@ namespace {
 
 ifreq Request(const std::string& ifname) {
   ifreq request{};
-  std::memcpy(request.ifr_name, ifname.data(), std::min(ifname.size(), sizeof(request.ifr_name) - 1));
+  std::memcpy(request.ifr_name, ifname.data(),
+              std::min(ifname.size(), sizeof(request.ifr_name) - 1));
   return request;
 }
 
@@ -37,7 +38,9 @@ bool Ethtool(int fd, const std::string& ifname, Command* command) {
 }  // namespace
 
 absl::StatusOr<InterfaceInfo> QueryInterface(const std::string& ifname) {
-  InterfaceInfo info{.name = ifname, .ifindex = if_nametoindex(ifname.c_str())};
+  InterfaceInfo info;
+  info.name = ifname;
+  info.ifindex = if_nametoindex(ifname.c_str());
   if (info.ifindex == 0) {
     return absl::NotFoundError(absl::StrCat("no interface \"", ifname,
                                             "\" in this network namespace; `ip link` lists them"));
@@ -53,12 +56,14 @@ absl::StatusOr<InterfaceInfo> QueryInterface(const std::string& ifname) {
   request = Request(ifname);
   if (ioctl(fd.get(), SIOCGIFFLAGS, &request) == 0) info.up = (request.ifr_flags & IFF_UP) != 0;
 
-  ethtool_channels channels{.cmd = ETHTOOL_GCHANNELS};
+  ethtool_channels channels{};
+  channels.cmd = ETHTOOL_GCHANNELS;
   if (Ethtool(fd.get(), ifname, &channels)) {
     info.rx_queues = std::max(1u, channels.combined_count + channels.rx_count);
     info.tx_queues = std::max(1u, channels.combined_count + channels.tx_count);
   }
-  ethtool_drvinfo driver{.cmd = ETHTOOL_GDRVINFO};
+  ethtool_drvinfo driver{};
+  driver.cmd = ETHTOOL_GDRVINFO;
   if (Ethtool(fd.get(), ifname, &driver)) {
     info.driver = std::string(driver.driver, strnlen(driver.driver, sizeof(driver.driver)));
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the kernel says about a network interface, asked by ioctl: sysfs shows the namespace it was mounted
-// in, an ioctl the one of the calling thread.
-// Thread: any; control plane. Errors: absl::Status with the object and the cure.
+// What the kernel says about a network interface, asked by ioctl: sysfs shows the namespace it was
+// mounted in, an ioctl the one of the calling thread. Thread: any; control plane. Errors:
+// absl::Status with the object and the cure.
 #pragma once
 
 #include <cstdint>

@@ -33,15 +33,15 @@ absl::StatusOr<uint64_t> NetnsInode() {
   return *inode;
 }
 
-absl::StatusOr<std::string> PinDirectory(std::string_view ifname) {
+absl::StatusOr<std::string> PinDirectory(absl::string_view ifname) {
   const auto own = NetnsInode();
   if (!own.ok()) return own.status();
   const std::string plain = absl::StrCat(BpffsRoot(), "/netchannel/", ifname);
   const std::string qualified = absl::StrCat(plain, "@", *own);
   const auto init = Inode("/proc/1/ns/net");
   if (init) return *init == *own ? plain : qualified;
-  // Without the privilege to look at process 1, take what is there. SteeringMaps::Open checks that the pins
-  // are this namespace's.
+  // Without the privilege to look at process 1, take what is there. SteeringMaps::Open checks that
+  // the pins are this namespace's.
   return access(qualified.c_str(), F_OK) == 0 ? qualified : plain;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Where the maps of an interface are pinned: one convention for the loader (and so for scripts/setup.sh)
-// and the stack.
+// Where the maps of an interface are pinned: one convention for the loader (and so for
+// scripts/setup.sh) and the stack.
 //
 //   <root>/netchannel/<ifname>                  in the network namespace of process 1
 //   <root>/netchannel/<ifname>@<netns inode>    in any other
@@ -13,9 +13,9 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace netchannel::xdp {
 
@@ -24,6 +24,6 @@ std::string BpffsRoot();
 // The inode that names the calling thread's network namespace.
 absl::StatusOr<uint64_t> NetnsInode();
 
-absl::StatusOr<std::string> PinDirectory(std::string_view ifname);
+absl::StatusOr<std::string> PinDirectory(absl::string_view ifname);
 
 }  // namespace netchannel::xdp

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the lanes of one NIC queue share: the queue's fill ring with its receive chunks, and its completion
-// ring. The kernel keeps both per (interface, queue), however many sockets are bound there.
+// What the lanes of one NIC queue share: the queue's fill ring with its receive chunks, and its
+// completion ring. The kernel keeps both per (interface, queue), however many sockets are bound
+// there.
 //
-// Each receive chunk has one owner: the kernel (in the fill ring, or filled and in an RX ring), the user
-// (between Lane::Receive and Lane::Release), or the spare stack. The fill ring is kept full from
-// the stack, most recently used chunk first.
+// Each receive chunk has one owner: the kernel (in the fill ring, or filled and in an RX ring), the
+// user (between Lane::Receive and Lane::Release), or the spare stack. The fill ring is kept full
+// from the stack, most recently used chunk first.
 //
 // Owner: XdpDevice. Thread: one at a time, the same for all lanes of the queue.
 // Errors: addresses come from the kernel; one that is not what it should be is counted and ignored.
@@ -30,8 +31,8 @@ class QueuePort {
 
   void AddTxPool(TxPool* pool) { tx_pools_.push_back(pool); }
 
-  // Call when the rings have been mapped (again): chunks that the kernel had are ours again, and the fill
-  // ring is filled. Chunks the user has stay theirs.
+  // Call when the rings have been mapped (again): chunks that the kernel had are ours again, and
+  // the fill ring is filled. Chunks the user has stay theirs.
   void Start();
 
   // Takes a received chunk over from the kernel. False when `address` is none of ours.
@@ -46,7 +47,8 @@ class QueuePort {
     return true;
   }
 
-  // The user is done with a chunk; any address within names it. Refill makes it available to the kernel.
+  // The user is done with a chunk; any address within names it. Refill makes it available to the
+  // kernel.
   void GiveBack(uint64_t address) {
     const uint64_t chunk = address / kChunkSize - first_chunk_;
     if (chunk >= owner_.size() || owner_[chunk] != Owner::kUser) {
@@ -64,7 +66,7 @@ class QueuePort {
   void Reap();
 
   uint32_t queue() const { return queue_; }
-  uint32_t borrowed() const { return borrowed_; }    // chunks the user has
+  uint32_t borrowed() const { return borrowed_; }        // chunks the user has
   uint64_t completions() const { return completions_; }  // descriptors, since the beginning
   uint64_t invalid() const { return invalid_; }
   bool fill_needs_wakeup() const { return xsk_ring_prod__needs_wakeup(&fill_) != 0; }

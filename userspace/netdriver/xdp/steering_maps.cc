@@ -28,13 +28,13 @@ absl::StatusOr<UniqueFd> OpenPin(const std::string& directory, const char* name,
   if (fd.valid()) return fd;
   const int error = errno;
   if (error == ENOENT) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "open BPF map ", path, ": ", ifname, " is not set up; ", RunSetup(ifname)));
+    return absl::FailedPreconditionError(
+        absl::StrCat("open BPF map ", path, ": ", ifname, " is not set up; ", RunSetup(ifname)));
   }
   if (error == EACCES || error == EPERM) {
-    return Failure(error, absl::StrCat("open BPF map ", path),
-                   absl::StrCat("run as root, or as the user given to scripts/setup.sh ", ifname,
-                                " --user"));
+    return Failure(
+        error, absl::StrCat("open BPF map ", path),
+        absl::StrCat("run as root, or as the user given to scripts/setup.sh ", ifname, " --user"));
   }
   return Failure(error, absl::StrCat("open BPF map ", path), RunSetup(ifname));
 }
@@ -66,8 +66,8 @@ absl::Status SteeringMaps::OpenAll(const std::string& ifname) {
     const char* name;
     UniqueFd* fd;
   } pins[] = {
-      {"xsks", &xsks_},         {"lanes", &lanes_},       {"local_addresses", &local_addresses_},
-      {"counters", &counters_}, {"policy", &policy_fd_},  {"attachment", &attachment_fd_},
+      {"xsks", &xsks_},         {"lanes", &lanes_},      {"local_addresses", &local_addresses_},
+      {"counters", &counters_}, {"policy", &policy_fd_}, {"attachment", &attachment_fd_},
   };
   for (const auto& pin : pins) {
     auto fd = OpenPin(*directory, pin.name, ifname);
@@ -92,13 +92,13 @@ absl::Status SteeringMaps::CheckAttachment(const std::string& ifname) {
   const auto netns = NetnsInode();
   if (!netns.ok()) return netns.status();
   uint32_t program = 0;
-  const bool attached = bpf_xdp_query_id(static_cast<int>(attachment_.ifindex), 0, &program) == 0 &&
-                        program != 0;
+  const bool attached =
+      bpf_xdp_query_id(static_cast<int>(attachment_.ifindex), 0, &program) == 0 && program != 0;
   if (attachment_.netns != *netns || attachment_.ifindex != if_nametoindex(ifname.c_str()) ||
       !attached) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "use the XDP program of ", ifname, ": it is no longer attached to this interface; ",
-        RunSetup(ifname)));
+    return absl::FailedPreconditionError(
+        absl::StrCat("use the XDP program of ", ifname,
+                     ": it is no longer attached to this interface; ", RunSetup(ifname)));
   }
   return absl::OkStatus();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The maps that scripts/setup.sh pinned for an interface (bpf/maps.h), opened by the stack and the CLI.
-// Every change is one entry; steering follows at once.
+// The maps that scripts/setup.sh pinned for an interface (bpf/maps.h), opened by the stack and the
+// CLI. Every change is one entry; steering follows at once.
 //
 // Thread: any, control plane (each call is a syscall), except policy(), which reads mapped memory.
 // Errors: absl::Status with operation, object and cure. Privileges: what the pins' file modes say.

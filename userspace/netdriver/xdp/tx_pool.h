@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The transmit slots of one lane. A slot is free, reserved (one at most, by the lane), or in flight until
-// the kernel has completed each of its descriptors. Free slots are a stack: the one that was
+// The transmit slots of one lane. A slot is free, reserved (one at most, by the lane), or in flight
+// until the kernel has completed each of its descriptors. Free slots are a stack: the one that was
 // completed last is still in the cache and is used next.
 //
-// Owner: XdpLane; its QueuePort hands in completions. Thread: the lane's. Errors: a completion of something
-// that is not in flight comes from the kernel, so it is counted and ignored.
+// Owner: XdpLane; its QueuePort hands in completions. Thread: the lane's. Errors: a completion of
+// something that is not in flight comes from the kernel, so it is counted and ignored.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The UDP destination port of a frame that the XDP program has steered, for counting hand-overs. Not a
-// parser: the program has checked the headers, and the upper layer checks them again (wire/).
+// The UDP destination port of a frame that the XDP program has steered, for counting hand-overs.
+// Not a parser: the program has checked the headers, and the upper layer checks them again (wire/).
 #pragma once
 
 #include <cstddef>

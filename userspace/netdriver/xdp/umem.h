@@ -9,8 +9,8 @@
 //   lane:   tx     transmit slots and their completions         tx_slots * chunks_per_slot
 //
 // So a lane that nobody reads can hold rx_ring chunks at most, and its neighbours on the queue
-// still find a full fill ring. A transmit slot is a run of chunks long enough for one frame of the MTU: its owner
-// sees one linear buffer, the kernel one descriptor a chunk.
+// still find a full fill ring. A transmit slot is a run of chunks long enough for one frame of the
+// MTU: its owner sees one linear buffer, the kernel one descriptor a chunk.
 //
 // Owner: XdpDevice. Thread: set-up only; the chunks themselves belong to QueuePort and TxPool.
 #pragma once
@@ -49,19 +49,21 @@ struct UmemDemand {
 };
 
 struct UmemBudget {
-  uint32_t fill_ring = 0;          // entries; each queue
-  uint32_t completion_ring = 0;    // entries; each queue
-  uint32_t rx_ring = 0;            // entries; each lane
-  uint32_t tx_ring = 0;            // entries; each lane
-  uint32_t tx_slots = 0;           // each lane
+  uint32_t fill_ring = 0;        // entries; each queue
+  uint32_t completion_ring = 0;  // entries; each queue
+  uint32_t rx_ring = 0;          // entries; each lane
+  uint32_t tx_ring = 0;          // entries; each lane
+  uint32_t tx_slots = 0;         // each lane
   uint32_t tx_chunks_per_slot = 0;
-  uint64_t fill_chunks = 0;        // the sum's lines, whole device
+  uint64_t fill_chunks = 0;  // the sum's lines, whole device
   uint64_t rx_chunks = 0;
   uint64_t tx_chunks = 0;
 
   uint64_t chunks() const { return fill_chunks + rx_chunks + tx_chunks; }
   uint64_t bytes() const { return chunks() * kChunkSize; }
-  uint32_t QueueChunks(uint32_t lanes_of_queue) const { return fill_ring + lanes_of_queue * rx_ring; }
+  uint32_t QueueChunks(uint32_t lanes_of_queue) const {
+    return fill_ring + lanes_of_queue * rx_ring;
+  }
   uint32_t LaneTxChunks() const { return tx_slots * tx_chunks_per_slot; }
 };
 

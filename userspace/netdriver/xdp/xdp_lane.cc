@@ -57,8 +57,8 @@ size_t XdpLane::Receive(absl::Span<RxPacket> out) {
   while (filled < out.size()) {
     uint32_t index = 0;
     // One descriptor finishes one packet at most: these fit into `out`.
-    const uint32_t count = xsk_ring_cons__peek(
-        &xsk_->rx, static_cast<uint32_t>(out.size() - filled), &index);
+    const uint32_t count =
+        xsk_ring_cons__peek(&xsk_->rx, static_cast<uint32_t>(out.size() - filled), &index);
     if (count == 0) break;
     for (uint32_t i = 0; i < count; ++i) {
       const xdp_desc descriptor = *xsk_ring_cons__rx_desc(&xsk_->rx, index + i);
@@ -117,7 +117,8 @@ absl::Span<std::byte> XdpLane::Reserve() {
 void XdpLane::Submit(size_t length) {
   const uint32_t count = static_cast<uint32_t>((length + kChunkSize - 1) / kChunkSize);
   uint32_t index = 0;
-  // The ring has room for all slots (UmemBudget), so this fails for an empty or oversized packet only.
+  // The ring has room for all slots (UmemBudget), so this fails for an empty or oversized packet
+  // only.
   if (!reserved_ || count == 0 || length > tx_pool_.slot_size() ||
       xsk_ring_prod__reserve(&xsk_->tx, count, &index) != count) {
     ++stats_.tx_errors;

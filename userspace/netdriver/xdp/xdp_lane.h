@@ -3,12 +3,13 @@
 // A Lane (netdriver/device.h) over one AF_XDP socket. Receive reads batches of descriptors and puts
 // multi-buffer packets together; Reserve, Submit and Flush fill and push the TX ring.
 //
-// Copy mode: the kernel sends within the caller's sendto, a bounded number of descriptors each, so Flush kicks
-// until the ring is empty or the kernel says EAGAIN (its completion ring or the socket's buffer is
-// full: the peer has not let go of earlier packets). Zero-copy: the driver sends by itself, and is kicked only
-// when it asks for it.
+// Copy mode: the kernel sends within the caller's sendto, a bounded number of descriptors each, so
+// Flush kicks until the ring is empty or the kernel says EAGAIN (its completion ring or the
+// socket's buffer is full: the peer has not let go of earlier packets). Zero-copy: the driver sends
+// by itself, and is kicked only when it asks for it.
 //
-// Owner: XdpDevice. Thread: one at a time, the same for all lanes of a queue. Errors: counted in LaneStats.
+// Owner: XdpDevice. Thread: one at a time, the same for all lanes of a queue. Errors: counted in
+// LaneStats.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +26,12 @@ struct LaneStats {
   uint64_t rx_bytes = 0;
   uint64_t tx_packets = 0;
   uint64_t tx_bytes = 0;
-  uint64_t handed_over = 0;     // received for another lane's port
-  uint64_t rx_too_long = 0;     // dropped: more than kMaxRxChunks chunks
-  uint64_t tx_kicks = 0;        // system calls
-  uint64_t tx_again = 0;        // the kernel took no more for now
-  uint64_t tx_dropped = 0;      // the kernel or driver dropped a packet
-  uint64_t tx_errors = 0;       // kicks refused for another reason; the interface is down, for example
+  uint64_t handed_over = 0;  // received for another lane's port
+  uint64_t rx_too_long = 0;  // dropped: more than kMaxRxChunks chunks
+  uint64_t tx_kicks = 0;     // system calls
+  uint64_t tx_again = 0;     // the kernel took no more for now
+  uint64_t tx_dropped = 0;   // the kernel or driver dropped a packet
+  uint64_t tx_errors = 0;    // kicks refused for another reason; the interface is down, for example
   // The kernel's XDP_STATISTICS, since the socket was opened.
   uint64_t rx_dropped = 0;
   uint64_t rx_invalid_descs = 0;
@@ -43,8 +44,8 @@ struct LaneStats {
 class XdpLane final : public Lane {
  public:
   // `umem`: the whole area. `tx_base`: address of the lane's first transmit slot in it.
-  XdpLane(const LaneInfo& info, uint16_t udp_port, absl::Span<std::byte> umem,
-          xdp::QueuePort* port, uint64_t tx_base, const xdp::UmemBudget& budget);
+  XdpLane(const LaneInfo& info, uint16_t udp_port, absl::Span<std::byte> umem, xdp::QueuePort* port,
+          uint64_t tx_base, const xdp::UmemBudget& budget);
 
   const LaneInfo& info() const override { return info_; }
   size_t Receive(absl::Span<RxPacket> out) override;

@@ -15,8 +15,9 @@
 namespace netchannel::xdp {
 namespace {
 
-// The kernel tears a closed socket down from a work queue: its queue stays busy for some 10 ms, longer on
-// a loaded machine. 1 + 2 + ... + 512 ms is what we wait before the queue counts as someone else's.
+// The kernel tears a closed socket down from a work queue: its queue stays busy for some 10 ms,
+// longer on a loaded machine. 1 + 2 + ... + 512 ms is what we wait before the queue counts as
+// someone else's.
 constexpr std::chrono::milliseconds kFirstBusyWait{1};
 constexpr int kBusyRetries = 10;
 
@@ -25,15 +26,17 @@ absl::Status BindFailure(int error, const XskConfig& config) {
       absl::StrCat("bind an AF_XDP socket to ", config.ifname, " queue ", config.queue);
   switch (error) {
     case EBUSY:
-      return Failure(error, what,
-                     "another process (a second stack?) owns this queue: stop it, or choose other queues");
+      return Failure(
+          error, what,
+          "another process (a second stack?) owns this queue: stop it, or choose other queues");
     case EPERM:
       return Failure(error, what, "run with CAP_NET_RAW, or as root");
     case EINVAL:
-      return Failure(error, what,
-                     absl::StrCat("check that the queue exists (ethtool -l ", config.ifname,
-                                  ") and that the kernel has multi-buffer AF_XDP (Linux 6.6) if the MTU "
-                                  "is above 3500"));
+      return Failure(
+          error, what,
+          absl::StrCat("check that the queue exists (ethtool -l ", config.ifname,
+                       ") and that the kernel has multi-buffer AF_XDP (Linux 6.6) if the MTU "
+                       "is above 3500"));
     case ENETDOWN:
       return Failure(error, what, absl::StrCat("ip link set ", config.ifname, " up"));
     case EAFNOSUPPORT:
@@ -100,7 +103,8 @@ absl::StatusOr<std::unique_ptr<Xsk>> Xsk::CreateFirst(const XskConfig& config, X
       mode->reason = "granted by the driver";
       return xsk;
     }
-    if (error == EBUSY || preference == ModePreference::kZeroCopy) return BindFailure(error, config);
+    if (error == EBUSY || preference == ModePreference::kZeroCopy)
+      return BindFailure(error, config);
     mode->reason = absl::StrCat("zero-copy refused: ", std::strerror(error));
   }
   const int error = xsk->Bind(config, umem, BindFlags(false, multi_buffer));

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One AF_XDP socket with its RX and TX rings, and the UMEM registration that sockets share. Thin: what
-// libxdp's xsk.h offers, with retries, with reasons, and with errors that say what to do.
+// One AF_XDP socket with its RX and TX rings, and the UMEM registration that sockets share. Thin:
+// what libxdp's xsk.h offers, with retries, with reasons, and with errors that say what to do.
 //
-// The kernel's rules (facts of AF_XDP): the first socket of a UMEM chooses copy or zero-copy, multi-buffer and
-// wake-up mode for all. One owner a queue; a queue that was just closed stays busy for a while.
+// The kernel's rules (facts of AF_XDP): the first socket of a UMEM chooses copy or zero-copy,
+// multi-buffer and wake-up mode for all. One owner a queue; a queue that was just closed stays busy
+// for a while.
 //
-// Owner: XskSet (below), which deletes in the order the kernel wants. Thread: rings as QueuePort; the
-// rest set-up only.
+// Owner: XskSet (below), which deletes in the order the kernel wants. Thread: rings as QueuePort;
+// the rest set-up only.
 #pragma once
 
 #include <xdp/xsk.h>
@@ -80,8 +81,8 @@ class Xsk {
   bool zero_copy() const;
   xdp_statistics statistics() const;
 
-  // Makes room for `bytes` of packets on their way, and lets one Kick take `descriptors`. Best effort: both
-  // have defaults in the kernel.
+  // Makes room for `bytes` of packets on their way, and lets one Kick take `descriptors`. Best
+  // effort: both have defaults in the kernel.
   void RaiseLimits(uint32_t bytes, uint32_t descriptors);
 
   // Submitted descriptors that the kernel has not taken from the TX ring.
