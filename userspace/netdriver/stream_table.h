@@ -44,7 +44,8 @@ class StreamTable {
     const uint32_t slot = free_.back();
     free_.pop_back();
     const uint32_t generation = entries_[slot].generation + 1;
-    entries_[slot] = StreamEntry{.generation = generation | 1};
+    entries_[slot] = StreamEntry{};
+    entries_[slot].generation = generation | 1;
     return StreamHandle{slot, entries_[slot].generation};
   }
 

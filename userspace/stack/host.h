@@ -52,8 +52,10 @@ class Host {
   Time NextTimeout() const;
 
   Driver& driver() { return *driver_; }
+  const Driver& driver() const { return *driver_; }
   Scheduler& scheduler() { return *scheduler_; }
   SocketLayer& sockets() { return *sockets_; }
+  const SocketLayer& sockets() const { return *sockets_; }
   absl::Span<Lane* const> lanes() const { return lanes_; }
 
  private:

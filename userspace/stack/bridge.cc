@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stack/bridge.h"
+
+#include <cerrno>
+#include <cstring>
+
+namespace netchannel {
+
+namespace {
+
+// The two sides number the states alike, so a view's state is published as it is.
+static_assert(static_cast<uint32_t>(SocketState::kConnected) ==
+              static_cast<uint32_t>(ipc::SlotState::kConnected));
+static_assert(static_cast<uint32_t>(SocketState::kClosed) ==
+              static_cast<uint32_t>(ipc::SlotState::kClosed));
+
+ipc::Address ToShared(const wire::IpEndpoint& endpoint) {
+  ipc::Address address{};
+  std::memcpy(address.ip, endpoint.address.bytes.data(), sizeof(address.ip));
+  address.port = endpoint.port;
+  return address;
+}
+
+wire::IpEndpoint FromShared(const ipc::Address& address) {
+  wire::IpEndpoint endpoint;
+  std::memcpy(endpoint.address.bytes.data(), address.ip, sizeof(address.ip));
+  endpoint.port = address.port;
+  return endpoint;
+}
+
+SocketOptions FromShared(const ipc::Options& shared) {
+  SocketOptions options;
+  options.app_class = shared.app_class == 0 ? AppClass::kThroughput : AppClass::kLatency;
+  options.reuse_address = shared.reuse_address != 0;
+  options.keepalive = shared.keepalive != 0;
+  options.keepalive_idle = Duration::Millis(shared.keepalive_idle_ms);
+  options.keepalive_interval = Duration::Millis(shared.keepalive_interval_ms);
+  options.keepalive_count = shared.keepalive_count;
+  options.user_timeout = Duration::Millis(shared.user_timeout_ms);
+  options.linger = shared.linger_ms >= 0;
+  options.linger_time = Duration::Millis(options.linger ? shared.linger_ms : 0);
+  return options;
+}
+
+ipc::PublishedState ToShared(const SocketView& view) {
+  ipc::PublishedState state;
+  state.acknowledged = view.acknowledged;
+  state.received = view.received;
+  state.flags = static_cast<uint32_t>(view.state) | (view.peer_fin ? ipc::kFlagPeerFin : 0);
+  state.error = static_cast<uint32_t>(view.error);
+  state.local = ToShared(view.local);
+  state.peer = ToShared(view.peer);
+  return state;
+}
+
+}  // namespace
+
+Bridge::~Bridge() = default;
+
+uint32_t Bridge::AddApplication(std::unique_ptr<ipc::StackSide> side) {
+  auto application = std::make_unique<Application>();
+  application->socket_of.assign(side->socket_count(), kNoSocket);
+  application->side = std::move(side);
+  for (uint32_t owner = 0; owner < applications_.size(); ++owner) {
+    if (applications_[owner] == nullptr) {
+      applications_[owner] = std::move(application);
+      return owner;
+    }
+  }
+  applications_.push_back(std::move(application));
+  return static_cast<uint32_t>(applications_.size() - 1);
+}
+
+void Bridge::RemoveApplication(Time now, uint32_t owner) {
+  Application* application = Find(owner);
+  if (application == nullptr) return;
+  sockets_->CloseAll(now, owner);
+  Publish();
+  application->side->Disconnect(ECONNRESET);
+  applications_[owner].reset();
+}
+
+Bridge::Application* Bridge::Find(uint32_t owner) {
+  return owner < applications_.size() ? applications_[owner].get() : nullptr;
+}
+
+size_t Bridge::Serve(Time now) {
+  size_t served = 0;
+  for (uint32_t owner = 0; owner < applications_.size(); ++owner) {
+    if (applications_[owner] != nullptr)
+      ServeApplication(now, owner, *applications_[owner], served);
+  }
+  return served;
+}
+
+void Bridge::ServeApplication(Time now, uint32_t owner, Application& application, size_t& served) {
+  for (size_t i = 0; i < kServeBudget; ++i) {
+    const std::optional<ipc::Doorbell> bell = application.side->PopDoorbell();
+    if (!bell) return;
+    ++served;
+    switch (bell->kind) {
+      case ipc::Doorbell::Kind::kSocket:
+        ServeSocket(now, application, bell->index);
+        break;
+      case ipc::Doorbell::Kind::kCall:
+        ServeCall(now, owner, application, bell->index);
+        break;
+      case ipc::Doorbell::Kind::kBreach:
+        RemoveApplication(now, owner);
+        return;
+    }
+  }
+}
+
+void Bridge::ServeSocket(Time now, Application& application, uint32_t slot) {
+  application.side->ClearDirty(slot);
+  const SocketId socket = application.socket_of[slot];
+  if (socket != kNoSocket) TakePositions(now, application, socket, slot);
+}
+
+void Bridge::TakePositions(Time now, Application& application, SocketId socket, uint32_t slot) {
+  const ipc::Positions positions = application.side->ReadPositions(slot);
+  if (positions.error_taken) sockets_->ClearError(socket);
+  const SocketView* view = sockets_->View(socket);
+  if (view == nullptr) return;
+  if (view->state == SocketState::kListening) {
+    HandOverConnections(application, socket, slot);
+    return;
+  }
+  if (sockets_->OnWritten(now, socket, positions.written) != 0 ||
+      sockets_->OnConsumed(now, socket, positions.consumed) != 0) {
+    // Positions that no lawful client library writes: this socket is not to be trusted any more.
+    CloseSocket(now, application, socket, slot);
+  }
+}
+
+void Bridge::ServeCall(Time now, uint32_t owner, Application& application, uint32_t call) {
+  const std::optional<ipc::CallRequest> request = application.side->TakeCall(call);
+  if (!request) return;
+  if (request->op == ipc::Op::kCreate) {
+    const SocketLayer::Created created = sockets_->Create(owner);
+    if (created.error == 0) {
+      application.socket_of[created.buffers.slot] = created.socket;
+      PublishSocket(created.socket);
+    }
+    application.side->CompleteCall(call, created.error,
+                                   created.error == 0 ? created.buffers.slot : ipc::kNoIndex);
+    return;
+  }
+  const SocketId socket = application.socket_of[request->socket];
+  const int error = socket == kNoSocket ? EBADF : Execute(now, application, socket, *request);
+  // The caller finds the outcome in its slot when the call returns.
+  if (socket != kNoSocket && request->op != ipc::Op::kClose) PublishSocket(socket);
+  application.side->CompleteCall(call, error);
+}
+
+int Bridge::Execute(Time now, Application& application, SocketId socket,
+                    const ipc::CallRequest& request) {
+  switch (request.op) {
+    case ipc::Op::kBind:
+      return sockets_->Bind(socket, FromShared(request.address));
+    case ipc::Op::kListen:
+      return sockets_->Listen(socket, request.argument);
+    case ipc::Op::kConnect:
+      return sockets_->Connect(now, socket, FromShared(request.address));
+    case ipc::Op::kShutdown:
+      if (request.argument < 1 || request.argument > 3) return EINVAL;
+      TakePositions(now, application, socket, request.socket);
+      return sockets_->Shutdown(now, socket, static_cast<SocketLayer::Direction>(request.argument));
+    case ipc::Op::kSetOptions:
+      return sockets_->SetOptions(socket, FromShared(request.options));
+    case ipc::Op::kClose:
+      TakePositions(now, application, socket, request.socket);
+      if (application.socket_of[request.socket] == socket) {
+        CloseSocket(now, application, socket, request.socket);
+      }
+      return 0;
+    case ipc::Op::kCreate:
+      break;
+  }
+  return EINVAL;
+}
+
+void Bridge::CloseSocket(Time now, Application& application, SocketId socket, uint32_t slot) {
+  while (const std::optional<uint32_t> waiting = application.side->PopUnaccepted(slot)) {
+    const SocketId connection = application.socket_of[*waiting];
+    application.socket_of[*waiting] = kNoSocket;
+    if (connection != kNoSocket) sockets_->Close(now, connection);
+  }
+  application.socket_of[slot] = kNoSocket;
+  sockets_->Close(now, socket);
+}
+
+bool Bridge::HasWork() const {
+  for (const auto& application : applications_) {
+    if (application != nullptr && application->side->HasDoorbell()) return true;
+  }
+  return false;
+}
+
+void Bridge::SetSleeping(bool sleeping) {
+  for (const auto& application : applications_) {
+    if (application != nullptr) application->side->SetSleeping(sleeping);
+  }
+}
+
+void Bridge::Publish() {
+  while (const std::optional<SocketId> socket = sockets_->PollChanged()) PublishSocket(*socket);
+}
+
+void Bridge::PublishSocket(SocketId socket) {
+  const SocketView* view = sockets_->View(socket);
+  if (view == nullptr) return;
+  Application* application = Find(sockets_->OwnerOf(socket));
+  const uint32_t slot = sockets_->SlotOf(socket);
+  // A socket that its application has closed has nobody to tell.
+  if (application == nullptr || application->socket_of[slot] != socket) return;
+  application->side->Publish(slot, ToShared(*view));
+  if (view->state == SocketState::kListening) HandOverConnections(*application, socket, slot);
+}
+
+void Bridge::HandOverConnections(Application& application, SocketId listener, uint32_t slot) {
+  // The ring holds far more than any backlog; a full one waits for the application's accept.
+  const uint64_t room = application.side->ring_bytes() / ipc::kAcceptEntrySize;
+  while (application.side->AcceptWaiting(slot) < room) {
+    const SocketLayer::Created created = sockets_->Accept(listener);
+    if (created.error != 0) return;
+    application.socket_of[created.buffers.slot] = created.socket;
+    PublishSocket(created.socket);
+    application.side->PushAccept(slot, created.buffers.slot);
+  }
+}
+
+std::optional<SocketBuffers> Bridge::Allocate(uint32_t owner) {
+  Application* application = Find(owner);
+  if (application == nullptr) return std::nullopt;
+  const std::optional<uint32_t> slot = application->side->AllocateSlot();
+  if (!slot) return std::nullopt;
+  return SocketBuffers{*slot, application->side->SendRing(*slot),
+                       application->side->ReceiveRing(*slot)};
+}
+
+void Bridge::Free(uint32_t owner, const SocketBuffers& buffers) {
+  Application* application = Find(owner);
+  if (application != nullptr) application->side->FreeSlot(buffers.slot);
+}
+
+}  // namespace netchannel

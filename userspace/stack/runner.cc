@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stack/runner.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "ipc/futex.h"
+
+namespace netchannel {
+
+namespace {
+
+void Relax() { __builtin_ia32_pause(); }
+
+}  // namespace
+
+Runner::Runner(const RunnerConfig& config, Host* host, Bridge* bridge, Sleeper* sleeper,
+               Housekeeping* housekeeping)
+    : config_(config),
+      host_(host),
+      bridge_(bridge),
+      sleeper_(sleeper),
+      housekeeping_(housekeeping) {}
+
+Runner::~Runner() { Stop(); }
+
+void Runner::Start() {
+  thread_ = std::thread([this] { Main(); });
+}
+
+void Runner::Stop() {
+  stopping_ = true;
+  sleeper_->Ring();
+  WakeOwnThread();
+  if (thread_.joinable()) thread_.join();
+  while (lent_) {  // a lender returns after the round it is in, or when it is woken
+    sleeper_->Ring();
+    std::this_thread::yield();
+  }
+}
+
+Runner::RoundResult Runner::Round(Time now) {
+  RoundResult result;
+  if (round_wanted_.load(std::memory_order_relaxed)) round_wanted_ = false;  // before Serve looks
+  if (now >= next_housekeeping_) {
+    housekeeping_->Poll(now);
+    next_housekeeping_ = now + kHousekeepingPeriod;
+  }
+  result.received = host_->Receive(now);
+  if (result.received > 0) bridge_->Publish();
+  result.moved = bridge_->Serve(now);
+  result.moved += host_->Transmit(now);
+  bridge_->Publish();
+  return result;
+}
+
+bool Runner::AnnounceSleep() {
+  bridge_->SetSleeping(true);
+  if (!bridge_->HasWork()) return true;
+  bridge_->SetSleeping(false);
+  return false;
+}
+
+// ---- the stack's own thread ----
+
+void Runner::Main() {
+  while (!stopping_) {
+    {
+      std::unique_lock<std::mutex> lease(lease_);
+      RunOwn(lease);
+    }
+    round_history_ = 0;
+    StandBy();
+  }
+}
+
+void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
+  bridge_->SetSleeping(false);
+  Time idle_since = ipc::MonotonicNow();
+  while (!stopping_) {
+    const Time now = ipc::MonotonicNow();
+    const bool worked = Round(now).any();
+    round_history_.store(round_history_.load(std::memory_order_relaxed) << 1 | (worked ? 1 : 0),
+                         std::memory_order_relaxed);
+    if (lend_wanted_.load(std::memory_order_relaxed) > 0) break;
+    if (worked) {
+      idle_since = now;
+      continue;
+    }
+    if (now - idle_since < config_.spin) {
+      Relax();
+      continue;
+    }
+    if (!AnnounceSleep()) continue;
+    const Time deadline = std::min(host_->NextTimeout(), now + kMaxSleep);
+    lease.unlock();
+    if (!round_wanted_) sleeper_->Sleep(now, deadline);
+    if (lent_) return;  // an application thread runs the stack now: stand by
+    lease.lock();
+    bridge_->SetSleeping(false);
+    idle_since = ipc::MonotonicNow();
+  }
+  bridge_->SetSleeping(true);
+}
+
+void Runner::StandBy() {
+  uint32_t seen = activity_;
+  while (!stopping_) {
+    const uint32_t event = own_event_;
+    if (takeover_.exchange(false) || (attend_ && !lent_)) return;
+    own_parked_ = true;
+    const bool park = lender_asleep_;
+    if (!park) own_parked_ = false;
+    const Time look_again = park ? Time::Infinite() : ipc::MonotonicNow() + kStandbyPeriod;
+    ipc::FutexWait(own_event_, event, look_again, ipc::FutexScope::kPrivate);
+    own_parked_ = false;
+    const uint32_t activity = activity_;
+    if (!lent_ && activity == seen) return;  // nobody came for a whole period
+    seen = activity;
+  }
+}
+
+void Runner::WakeOwnThread() {
+  own_event_.fetch_add(1);
+  ipc::FutexWake(own_event_, 1, ipc::FutexScope::kPrivate);
+}
+
+bool Runner::own_saturated() const {
+  return std::popcount(round_history_.load(std::memory_order_relaxed)) >= kSaturatedRounds;
+}
+
+// ---- application threads ----
+
+bool Runner::Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) {
+  if (!config_.lend || stopping_ || lent_.exchange(true)) return false;
+  std::unique_lock<std::mutex> lease(lease_, std::try_to_lock);
+  if (!lease.owns_lock()) {
+    if (own_saturated()) {
+      lent_ = false;
+      return false;
+    }
+    ++lend_wanted_;
+    lease.lock();
+    --lend_wanted_;
+  }
+  wakes_in_a_row_ = 0;
+  bridge_->SetSleeping(false);
+  RunLent(lease, done, argument, deadline, spin);
+  bridge_->SetSleeping(true);
+  lent_ = false;
+  activity_.fetch_add(1);
+  Leave(lease);
+  if (own_parked_ || attend_) WakeOwnThread();
+  return true;
+}
+
+void Runner::RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), void* argument,
+                     Time deadline, bool spin) {
+  Time idle_since = ipc::MonotonicNow();
+  while (!stopping_ && !done(argument)) {
+    const Time now = ipc::MonotonicNow();
+    if (now >= deadline) return;
+    if (Round(now).any()) {
+      idle_since = now;
+      continue;
+    }
+    if (spin || now - idle_since < config_.spin) {
+      Relax();
+      continue;
+    }
+    if (!AnnounceSleep()) continue;
+    const Time wake_at = std::min({host_->NextTimeout(), now + kMaxSleep, deadline});
+    lender_asleep_ = true;
+    lease.unlock();
+    if (!round_wanted_) sleeper_->Sleep(now, wake_at);
+    lease.lock();
+    lender_asleep_ = false;
+    bridge_->SetSleeping(false);
+    idle_since = ipc::MonotonicNow();
+  }
+}
+
+void Runner::Wake() {
+  round_wanted_ = true;
+  std::unique_lock<std::mutex> lease(lease_, std::try_to_lock);
+  if (!lease.owns_lock())
+    return;  // the holder runs the round: it looks at round_wanted_ when it leaves
+  const Time now = ipc::MonotonicNow();
+  wakes_in_a_row_ = now - last_wake_ < kWakeGap ? wakes_in_a_row_ + 1 : 0;
+  if (wakes_in_a_row_ >= kWakesBeforeTakeover) {
+    wakes_in_a_row_ = 0;
+    takeover_ = true;
+    WakeOwnThread();
+    sleeper_->Ring();
+  }
+  activity_.fetch_add(1);
+  Leave(lease);
+  last_wake_ = ipc::MonotonicNow();
+}
+
+void Runner::Leave(std::unique_lock<std::mutex>& lease) {
+  while (true) {
+    bool received = false;
+    while (round_wanted_ || bridge_->HasWork()) {
+      received |= Round(ipc::MonotonicNow()).received > 0;
+    }
+    lease.unlock();
+    if (received && lender_asleep_) sleeper_->Ring();  // its condition may hold now
+    if (!round_wanted_ || !lease.try_lock()) return;
+  }
+}
+
+void Runner::Attend() {
+  if (attend_.exchange(true)) return;
+  WakeOwnThread();
+}
+
+}  // namespace netchannel

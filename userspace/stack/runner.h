@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who runs the stack, and when. Exactly one thread at a time does: it holds the lease. It is either
+// the stack's own thread or an application thread that waits in a call and lends itself (no
+// hand-over: the thread that wants the packet takes it from the ring).
+//
+//   application thread waits     -> Lend: runs rounds until its condition holds, sleeping on the
+//   XSKs itself application thread has sent  -> Wake: when nobody runs the stack, one round on the
+//   spot nobody lends for a while     -> the own thread takes over, spins for a bounded time, then
+//   sleeps on the XSKs application threads lend     -> the own thread stands by: it looks once a
+//   period whether they still do,
+//                                   so that acknowledgements and timers never wait longer than that
+//   a busy own thread            -> keeps the lease; the application sleeps on its socket's futex
+//
+// Thread: Lend, Wake and Attend from any; Start and Stop from the owner. Nothing below holds a
+// lock.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "base/units.h"
+#include "stack/bridge.h"
+#include "stack/host.h"
+#include "stack/sleeper.h"
+
+namespace netchannel {
+
+struct RunnerConfig {
+  Duration spin = Duration::Micros(50);
+  bool lend = true;
+};
+
+// What a round does besides the host and the bridge (the kernel's routes, for one). Called at most
+// once a millisecond and after each sleep.
+class Housekeeping {
+ public:
+  virtual ~Housekeeping() = default;
+  virtual void Poll(Time now) = 0;
+};
+
+class Runner {
+ public:
+  Runner(const RunnerConfig& config, Host* host, Bridge* bridge, Sleeper* sleeper,
+         Housekeeping* housekeeping);
+  ~Runner();
+
+  void Start();
+  // Returns when no thread runs the stack any more. Lenders return first; no call may come after.
+  void Stop();
+
+  bool Lend(bool (*done)(void*), void* argument, Time deadline, bool spin);
+  void Wake();
+  void Attend();
+
+  // Runs `inspect` while nobody else runs the stack. Control plane.
+  template <typename F>
+  auto WithLease(F inspect) {
+    const std::lock_guard<std::mutex> hold(lease_);
+    return inspect();
+  }
+
+ private:
+  // The standby look: bounds how late an acknowledgement or a timer can be while application
+  // threads come and go. One look costs about 3 us, so 0.3 % of a core, and only while they do.
+  static constexpr Duration kStandbyPeriod = Duration::Millis(1);
+  // After this many rounds on the sender's thread with less than kWakeGap between them, a sender is
+  // taken for a stream of messages and the own thread is woken for it: that costs 15 us once, a
+  // round costs 1 us each.
+  static constexpr int kWakesBeforeTakeover = 8;
+  static constexpr Duration kWakeGap = Duration::Micros(20);
+  // Of the last 32 rounds of the own thread, this many had work: it is saturated and keeps the
+  // lease.
+  static constexpr int kSaturatedRounds = 24;
+  static constexpr Duration kHousekeepingPeriod = Duration::Millis(1);
+  // No sleep is longer: a timer that an application thread's round has set while the own thread
+  // slept is at most this late (it matters for a lost lone packet only), and ringing for it would
+  // cost 15 us each time.
+  static constexpr Duration kMaxSleep = Duration::Millis(20);
+
+  struct RoundResult {
+    size_t received = 0;
+    size_t moved = 0;
+    bool any() const { return received + moved > 0; }
+  };
+
+  void Main();
+  void RunOwn(std::unique_lock<std::mutex>& lease);
+  void StandBy();
+  void RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), void* argument,
+               Time deadline, bool spin);
+  RoundResult Round(Time now);
+  // Tells the applications that they must ring from here on. False when one has put something on
+  // its doorbell before it could know: run another round.
+  bool AnnounceSleep();
+  // Gives the lease up. Rounds that were asked for while it was held are run first.
+  void Leave(std::unique_lock<std::mutex>& lease);
+  void WakeOwnThread();
+  bool own_saturated() const;
+
+  const RunnerConfig config_;
+  Host* const host_;
+  Bridge* const bridge_;
+  Sleeper* const sleeper_;
+  Housekeeping* const housekeeping_;
+
+  std::mutex lease_;
+  Time next_housekeeping_;                  // under lease_
+  Time last_wake_;                          // under lease_
+  int wakes_in_a_row_ = 0;                  // under lease_
+  std::atomic<bool> round_wanted_{false};   // a Wake that found the lease taken
+  std::atomic<uint32_t> round_history_{0};  // own thread: one bit a round, 1 had work
+  std::atomic<bool> lent_{false};
+  std::atomic<bool> lender_asleep_{false};
+  std::atomic<uint32_t> lend_wanted_{0};
+  std::atomic<uint32_t> activity_{0};  // moves with each Lend and Wake
+  std::atomic<bool> attend_{false};
+  std::atomic<bool> takeover_{false};
+  std::atomic<bool> stopping_{false};
+  std::atomic<uint32_t> own_event_{0};  // futex of the own thread while it stands by
+  std::atomic<bool> own_parked_{false};
+  std::thread thread_;
+};
+
+}  // namespace netchannel
