@@ -91,7 +91,7 @@ struct Accept {
 
 // The numbers are on the wire.
 enum class RejectReason : uint8_t {
-  kNoCommonVersion = 1,  //  version_min and version_max say what there is
+  kNoCommonVersion = 1,  // version_min and version_max say what there is
   kBusy = 2,             // a limit is reached: try again later
   kDenied = 3,           // not this peer
 };

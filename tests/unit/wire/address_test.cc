@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire/address.h"
+
+#include <gtest/gtest.h>
+
+namespace netchannel::wire {
+namespace {
+
+TEST(IpAddress, ParsesAndPrintsIpv4) {
+  const auto address = IpAddress::Parse("10.1.2.3");
+  ASSERT_TRUE(address.ok());
+  EXPECT_TRUE(address->is_v4());
+  EXPECT_EQ(address->v4(), 0x0a010203u);
+  EXPECT_EQ(address->ToString(), "10.1.2.3");
+}
+
+TEST(IpAddress, ParsesAndPrintsIpv6) {
+  const auto address = IpAddress::Parse("fd00::1:0:2");
+  ASSERT_TRUE(address.ok());
+  EXPECT_FALSE(address->is_v4());
+  EXPECT_EQ(address->ToString(), "fd00::1:0:2");
+}
+
+TEST(IpAddress, MappedFormIsTheSameAddress) {
+  EXPECT_EQ(*IpAddress::Parse("::ffff:10.0.0.1"), IpAddress::V4(0x0a000001));
+}
+
+TEST(IpAddress, RefusesWhatIsNoAddressAndSaysWhatIsExpected) {
+  for (const char* text : {"", "10.0.0", "10.0.0.1/24", "10.0.0.1:80", "host", "fd00::/64"}) {
+    const auto address = IpAddress::Parse(text);
+    ASSERT_FALSE(address.ok()) << text;
+    EXPECT_NE(address.status().message().find("fd00::1"), std::string::npos);
+  }
+}
+
+TEST(IpAddress, BothUnspecifiedAddressesAreRecognised) {
+  EXPECT_TRUE(IpAddress::Parse("0.0.0.0")->is_unspecified());
+  EXPECT_TRUE(IpAddress::Parse("::")->is_unspecified());
+  EXPECT_FALSE(IpAddress::Parse("::1")->is_unspecified());
+}
+
+TEST(IpEndpoint, PrintsIpv6InBrackets) {
+  EXPECT_EQ((IpEndpoint{*IpAddress::Parse("10.0.0.1"), 80}.ToString()), "10.0.0.1:80");
+  EXPECT_EQ((IpEndpoint{*IpAddress::Parse("fd00::1"), 80}.ToString()), "[fd00::1]:80");
+}
+
+}  // namespace
+}  // namespace netchannel::wire
