@@ -5,6 +5,8 @@
  * The calls mean what their POSIX namesakes mean (IEEE Std 1003.1-2017, XSH 2.10 and the pages of the
  * functions) and fail as they do: -1 and errno, or NULL and errno. What differs is said at the function.
  * A socket is an opaque pointer, not a file descriptor; the preload library gives real descriptors.
+ * EINTR: a blocking call may run the stack on the calling thread; then a signal does not end it. Otherwise it
+ * does as in POSIX. ENETDOWN: the stack has gone.
  *
  * Threads: every function may be called from any thread; one socket may be used by several threads (one
  * sender and one receiver run in parallel, two senders take turns). Do not close a socket while another
@@ -94,6 +96,10 @@ enum nc_option {
   NC_SPIN = 12,          /* 0 or 1: blocking calls spin instead of sleeping */
   NC_RECEIVE_QUEUE = 13, /* read only: bytes that can be read now, as FIONREAD */
   NC_SEND_QUEUE = 14,    /* read only: bytes not yet acknowledged by the peer, as SIOCOUTQ */
+  NC_SEND_TIMEOUT_MS = 15,    /* 0 none (default), as SO_SNDTIMEO: EAGAIN; connect: EINPROGRESS */
+  NC_RECEIVE_TIMEOUT_MS = 16, /* 0 none (default), as SO_RCVTIMEO: EAGAIN; accept too */
+  NC_SEND_BUFFER = 17,    /* bytes that may be written and not yet acknowledged; cut to 4096 .. the ring's size */
+  NC_RECEIVE_BUFFER = 18, /* kept, no effect: the window grows to the ring while the reader keeps up */
 };
 int nc_setopt(nc_socket *socket, enum nc_option option, int value);
 int nc_getopt(nc_socket *socket, enum nc_option option, int *value);
@@ -108,11 +114,11 @@ int nc_getopt(nc_socket *socket, enum nc_option option, int *value);
 /* What `socket` is ready for now: a combination of the NC_* bits above. Never blocks. */
 unsigned nc_ready(nc_socket *socket);
 
-/* A set of sockets, like an epoll instance. Level-triggered. A socket is in one set at most. */
+/* A set of sockets, like an epoll instance. Level-triggered. A socket is in one set at most. EMFILE: 256 sets. */
 nc_set *nc_set_create(nc_stack *stack);
 void nc_set_destroy(nc_set *set);
 /* Adds the socket, or changes what it waits for; events 0 removes it. `data` comes back with each event.
- * EBUSY: it is in another set. */
+ * EBUSY: it is in another set. ENOENT: removes what is not in it. A closed socket leaves its set. */
 int nc_set_watch(nc_set *set, nc_socket *socket, unsigned events, void *data);
 struct nc_event {
   nc_socket *socket;

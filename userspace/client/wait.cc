@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/wait.h"
+
+#include <errno.h>
+
+#include "ipc/fence.h"
+#include "ipc/futex.h"
+#include "ipc/socket_slot.h"
+
+namespace netchannel {
+namespace {
+
+// Looks at shared memory between two offers of the thread (a lease held by another may have come
+// free).
+constexpr int kSpinTurns = 256;
+
+struct Waiting {
+  nc_socket* socket;
+  uint64_t bytes;
+};
+
+bool Gone(uint32_t flags) {
+  return ipc::StateOf(flags) == ipc::SlotState::kClosed || (flags & ipc::kFlagDetached) != 0;
+}
+
+bool IsReadable(void* argument) {
+  const auto* waiting = static_cast<Waiting*>(argument);
+  const uint32_t flags = waiting->socket->Flags();
+  if (ipc::PeerFin(flags) || Gone(flags)) return true;
+  if ((waiting->socket->shut.load(std::memory_order_relaxed) & kShutRead) != 0) return true;
+  const ipc::SocketSlot* slot = waiting->socket->slot;
+  return slot->received.load(std::memory_order_acquire) -
+             slot->consumed.load(std::memory_order_relaxed) >=
+         waiting->bytes;
+}
+
+bool IsWritable(void* argument) {
+  const auto* waiting = static_cast<Waiting*>(argument);
+  const uint32_t flags = waiting->socket->Flags();
+  if (ipc::StateOf(flags) == ipc::SlotState::kConnecting) return false;
+  if (ipc::StateOf(flags) != ipc::SlotState::kConnected || Gone(flags)) return true;
+  if ((waiting->socket->shut.load(std::memory_order_relaxed) & kShutWrite) != 0) return true;
+  const ipc::SocketSlot* slot = waiting->socket->slot;
+  const uint64_t acknowledged = slot->acknowledged.load(std::memory_order_acquire);
+  return ipc::WriteRoom(slot->written.load(std::memory_order_relaxed), acknowledged,
+                        waiting->socket->send_limit.load(std::memory_order_relaxed)) >=
+         waiting->bytes;
+}
+
+bool IsConnected(void* argument) {
+  const uint32_t flags = static_cast<Waiting*>(argument)->socket->Flags();
+  return ipc::StateOf(flags) != ipc::SlotState::kConnecting || Gone(flags);
+}
+
+bool IsDelivered(void* argument) {
+  const auto* waiting = static_cast<Waiting*>(argument);
+  if (Gone(waiting->socket->Flags())) return true;
+  return waiting->socket->slot->acknowledged.load(std::memory_order_acquire) >= waiting->bytes;
+}
+
+using Done = bool (*)(void*);
+
+Done DoneOf(Condition condition) {
+  switch (condition) {
+    case Condition::kReadable:
+      return &IsReadable;
+    case Condition::kWritable:
+      return &IsWritable;
+    case Condition::kConnected:
+      return &IsConnected;
+    case Condition::kDelivered:
+      return &IsDelivered;
+  }
+  return &IsConnected;
+}
+
+// 0, or what ended the sleep. EINTR is the only one that the caller must know.
+int SleepOnEvent(nc_socket* socket, uint32_t waiter, Done done, Waiting* waiting, Time deadline) {
+  ipc::SocketSlot* slot = socket->slot;
+  slot->waiters.fetch_add(waiter, std::memory_order_seq_cst);
+  ipc::FullFence();
+  const uint32_t event = slot->event.load(std::memory_order_acquire);
+  int error = 0;
+  if (!done(waiting))
+    error = ipc::FutexWait(slot->event, event, deadline, ipc::FutexScope::kShared);
+  slot->waiters.fetch_sub(waiter, std::memory_order_relaxed);
+  return error;
+}
+
+}  // namespace
+
+WaitResult WaitFor(nc_socket* socket, Condition condition, uint64_t bytes, Time deadline) {
+  const Done done = DoneOf(condition);
+  const uint32_t waiter = condition == Condition::kReadable ? ipc::kReadWaiter : ipc::kWriteWaiter;
+  Waiting waiting = {socket, bytes};
+  ipc::StackLink* link = socket->stack->link.get();
+  while (!done(&waiting)) {
+    if (!deadline.is_infinite() && ipc::MonotonicNow() >= deadline) return WaitResult::kTimedOut;
+    const bool spin = socket->spin.load(std::memory_order_relaxed);
+    if (link->Lend(done, &waiting, deadline, spin)) continue;
+    link->Attend();
+    if (spin) {
+      for (int i = 0; i < kSpinTurns && !done(&waiting); ++i) ipc::SpinPause();
+      continue;
+    }
+    if (SleepOnEvent(socket, waiter, done, &waiting, deadline) == EINTR && !done(&waiting)) {
+      return WaitResult::kInterrupted;
+    }
+  }
+  return WaitResult::kReady;
+}
+
+Time DeadlineAfter(int timeout_ms) {
+  return timeout_ms > 0 ? ipc::MonotonicNow() + Duration::Millis(timeout_ms) : Time::Infinite();
+}
+
+}  // namespace netchannel
