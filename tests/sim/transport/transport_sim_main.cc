@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// transport_sim_test [--seeds N] [--first-seed S] [gtest flags]
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "transport_sim_seeds_test.h"
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const uint64_t value = std::strtoull(argv[i + 1], nullptr, 10);
+    if (std::strcmp(argv[i], "--seeds") == 0) netchannel::sim::Seeds().count = value;
+    if (std::strcmp(argv[i], "--first-seed") == 0) netchannel::sim::Seeds().first = value;
+  }
+  return RUN_ALL_TESTS();
+}
