@@ -15,7 +15,7 @@
 // is here). FIN has its offset. Closing with everything sent waits for acknowledgement, in the background.
 //
 // Owner: the stack. Thread: the one that holds the host's lease. Errors: POSIX errno values (0: done).
-// Memory: per socket bounded and small while idle; see vns/virtual_socket.h.
+// Memory: per socket bounded and small while idle; see vns/virtual_socket.h. Cost: nothing is scanned per poll.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,10 @@
 
 namespace netchannel {
 
-using SocketId = uint32_t;  // index; stable from Create/accept until Release
+using SocketId = uint32_t;  // index; stable from Create/accept until Close
+
+struct SocketStats;   // vns/status.h
+struct SocketStatus;
 
 struct SocketBuffers {
   uint32_t slot = 0;  // the pool's own name
@@ -128,9 +131,19 @@ class SocketLayer {
 
   // A socket whose view has changed since it was last returned, each once.
   std::optional<SocketId> PollChanged();
+  // nullptr when there is no such socket. Valid until the socket's next change.
   const SocketView* View(SocketId socket) const;
   // The application saw `error`.
   void ClearError(SocketId socket);
+
+  // The application and the pool's slot that a socket was created with. Sockets that their application has
+  // closed have neither.
+  std::optional<uint32_t> OwnerOf(SocketId socket) const;
+  std::optional<uint32_t> SlotOf(SocketId socket) const;
+
+  // For status output (vns/status.h); control plane, ListSockets walks all sockets.
+  SocketStats Stats() const;
+  std::vector<SocketStatus> ListSockets() const;
 
  private:
   struct Impl;

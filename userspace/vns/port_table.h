@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Who holds which local port, by the rules of POSIX (XSH bind, listen, connect) as Linux applies
+// them:
+//   - a host has one address, so a wildcard bind and a bind to the address are the same;
+//   - a port has one holder, or several that all asked to reuse it and of which none listens;
+//   - connections that a listener accepted hold its port too;
+//   - an unbound socket that connects gets a port that nobody bound, unique for its destination; so
+//   a host
+//     has as many connections to one server as there are ephemeral ports, and as many to the next.
+// No TIME_WAIT: a stream's id is never used twice in a session, so nothing late can be taken for a
+// new connection's, and a port is free once its last holder is.
+//
+// Thread: one at a time. Errors: errno values. Cost: hash lookups; choosing an ephemeral port tries
+// ports one after another from a random one (RFC 6056 algorithm 1), which is short while most are
+// free.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "base/rng.h"
+#include "wire/address.h"
+
+namespace netchannel {
+
+// What a socket holds of the port table; given back as it was got.
+struct PortHold {
+  uint16_t port = 0;         // 0: nothing
+  bool reuse = false;        // the holder lets others that say the same have the port too
+  bool for_connect = false;  // chosen for one destination; other destinations may share it
+};
+
+class PortTable {
+ public:
+  struct Config {
+    wire::IpAddress address;
+    uint16_t ephemeral_first = 32768, ephemeral_last = 60999;  // inclusive; Linux's default
+  };
+  PortTable(const Config& config, Rng* rng) : config_(config), rng_(rng) {}
+
+  // Port 0: an ephemeral one that nobody holds. EADDRNOTAVAIL: not our address, EADDRINUSE.
+  int Bind(const wire::IpEndpoint& local, bool reuse, PortHold& out);
+  // An ephemeral port for an unbound socket that connects to `peer`, and the connection.
+  // EADDRNOTAVAIL when none is left.
+  int BindAndConnect(const wire::IpEndpoint& peer, bool reuse, PortHold& out);
+  // One more holder of a port (a connection that was accepted on it).
+  PortHold Share(uint16_t port, bool reuse);
+  void Release(const PortHold& hold);
+
+  // A bound socket connects: EADDRNOTAVAIL when the same port is connected to the same peer
+  // already.
+  int Connect(uint16_t port, const wire::IpEndpoint& peer);
+  void Disconnect(uint16_t port, const wire::IpEndpoint& peer) { connected_.erase({port, peer}); }
+
+  // A holder of `port` starts to listen, as `listener`. EADDRINUSE when another does.
+  int Listen(uint16_t port, uint32_t listener);
+  void StopListening(uint16_t port);
+  std::optional<uint32_t> Listener(uint16_t port) const;
+
+  size_t held_ports() const { return uses_.size(); }
+
+ private:
+  struct Use {
+    uint32_t holders = 0;
+    uint32_t reusing = 0;      // those of the holders that asked to reuse
+    uint32_t for_connect = 0;  // those of the holders whose hold says so
+    std::optional<uint32_t> listener;
+  };
+  void Add(const PortHold& hold);
+  // Calls `take(port)` for each ephemeral port from a random one on, until it returns true.
+  template <typename Take>
+  std::optional<uint16_t> SearchEphemeral(Take take);
+
+  Config config_;
+  Rng* rng_;
+  absl::flat_hash_map<uint16_t, Use> uses_;
+  absl::flat_hash_set<std::pair<uint16_t, wire::IpEndpoint>> connected_;
+};
+
+}  // namespace netchannel

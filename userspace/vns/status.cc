@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vns/status.h"
+
+#include "vns/socket_core.h"
+
+namespace netchannel {
+namespace {
+
+SocketStatus StatusOf(VirtualSocket& socket, const wire::IpAddress& own_address) {
+  const SocketView& view = socket.RefreshView(own_address);
+  return {
+      .id = socket.id,
+      .owner = socket.owner,
+      .held = socket.held,
+      .state = view.state,
+      .error = view.error,
+      .app_class = socket.options.app_class,
+      .local = view.local,
+      .peer = view.peer,
+      .session = socket.session,
+      .stream = socket.stream.valid() ? socket.stream_id : 0,
+      .unread = socket.receive.unread(),
+      .window = socket.receive.window(),
+      .unacknowledged = socket.send.nxt() - socket.send.una(),
+      .unsent = socket.send.written() - socket.send.nxt(),
+      .accept_ready = view.accept_ready,
+  };
+}
+
+}  // namespace
+
+std::vector<SocketStatus> SocketCore::List() const {
+  std::vector<SocketStatus> list;
+  for (SocketId id = 0; id < sockets.high_water(); ++id) {
+    if (VirtualSocket* socket = sockets.Find(id)) list.push_back(StatusOf(*socket, config.address));
+  }
+  return list;
+}
+
+}  // namespace netchannel

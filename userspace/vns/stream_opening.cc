@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vns/stream_opening.h"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace netchannel {
+namespace {
+
+int ErrorOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kResourceExhausted:
+      return ENOBUFS;
+    case absl::StatusCode::kPermissionDenied:
+      return EACCES;
+    default:
+      return EHOSTUNREACH;
+  }
+}
+
+ByteCount OpeningWindow(ByteCount configured) { return std::max(configured, kEarlyDataLimit); }
+
+}  // namespace
+
+int StreamOpening::Connect(Time now, VirtualSocket& socket, const wire::IpEndpoint& peer) {
+  switch (socket.state) {
+    case SocketState::kIdle:
+    case SocketState::kBound:
+      break;
+    case SocketState::kConnecting:
+      return EALREADY;
+    case SocketState::kConnected:
+    case SocketState::kListening:
+      return EISCONN;
+    case SocketState::kClosed:
+      if (const int error = StartOver(socket); error != 0) return error;
+  }
+  if (peer.port == 0) return ECONNREFUSED;
+  // A stack has no channel to itself.
+  if (peer.address.is_unspecified() || peer.address == core_.config.address) return EHOSTUNREACH;
+  if (const int error = TakeNames(socket, peer); error != 0) return error;
+  const auto session = core_.port->Connect(now, {peer.address, core_.config.peer_base_port});
+  if (!session.ok()) {
+    core_.ports.Disconnect(socket.hold.port, peer);
+    socket.tuple_held = false;
+    return ErrorOf(session.status());
+  }
+  socket.opener = true;
+  socket.state = SocketState::kConnecting;
+  socket.stream_state = StreamState::kWaitSession;
+  socket.progress_at = now;
+  socket.send.Open(socket.buffers.send.size, kEarlyDataLimit);
+  socket.receive.Open(socket.buffers.receive, OpeningWindow(core_.config.initial_window));
+  Enter(now, *session);
+  core_.Join(socket, *session);
+  core_.ArmTimer(socket);
+  core_.MarkChanged(socket);
+  if (core_.port->IsUp(*session)) BeginOpen(now, socket);
+  return EINPROGRESS;
+}
+
+// A failed connect may be repeated on the same socket, as on Linux, unless bytes have moved.
+int StreamOpening::StartOver(VirtualSocket& socket) {
+  const bool untouched = socket.send.written() == 0 && socket.receive.received() == 0 &&
+                         !socket.send.fin_requested() && !socket.receive.complete();
+  if (!untouched || !socket.opener || socket.stream_state != StreamState::kNone) return EINVAL;
+  core_.ReleaseNames(socket);
+  socket.open_known = false;
+  socket.error = 0;
+  return 0;
+}
+
+int StreamOpening::TakeNames(VirtualSocket& socket, const wire::IpEndpoint& peer) {
+  int error = 0;
+  if (socket.hold.port != 0) {
+    error = core_.ports.Connect(socket.hold.port, peer);
+  } else {
+    error = core_.ports.BindAndConnect(peer, socket.options.reuse_address, socket.hold);
+  }
+  if (error != 0) return error;
+  socket.peer = peer;
+  socket.tuple_held = true;
+  return 0;
+}
+
+SessionStreams& StreamOpening::Enter(Time now, SessionHandle session) {
+  if (const SessionStreams* older = core_.sessions.FindOlder(session)) {
+    ending_.OnSessionDown(now, older->handle, ECONNRESET);
+  }
+  return core_.sessions.Get(session);
+}
+
+void StreamOpening::OnSessionUp(Time now, SessionHandle session) {
+  const SessionStreams* streams = core_.sessions.Find(session);
+  if (streams == nullptr) return;
+  VirtualSocket* next = streams->sockets.front();
+  while (next != nullptr) {
+    VirtualSocket& socket = *next;
+    next = socket.session_link.next;  // BeginOpen may take the socket off the list
+    if (socket.stream_state == StreamState::kWaitSession) BeginOpen(now, socket);
+  }
+}
+
+void StreamOpening::BeginOpen(Time now, VirtualSocket& socket) {
+  SessionStreams* session = core_.sessions.Find(socket.session);
+  const StreamId id = session->TakeId(core_.port->StreamRole(socket.session));
+  if (const int error = core_.Bind(socket, id); error != 0) {
+    ending_.Fail(now, socket, error);
+    return;
+  }
+  socket.stream_state = StreamState::kOpening;
+  core_.AddControl(socket, kTellOpen);
+  core_.RefreshReady(socket);
+}
+
+void StreamOpening::OnOpen(Time now, const Delivery& d) {
+  if (VirtualSocket* known = core_.stream_map.Find(d.session, d.stream)) {
+    if (known->stream_state == StreamState::kEstablished) known->send.RaiseLimit(d.receive_limit);
+    return;
+  }
+  const bool lawful = SessionStreams::RoleOf(d.stream) != core_.port->StreamRole(d.session) &&
+                      SessionStreams::NumberOf(d.stream) != 0 && d.source_port != 0;
+  if (!lawful) {
+    core_.stats.violations += 1;
+    return;
+  }
+  SessionStreams& session = Enter(now, d.session);
+  if (session.Seen(d.stream)) return;  // late and again: its stream has lived
+  const bool admissible = session.MarkSeen(d.stream);
+  const wire::ResetCode code = admissible ? Admit(now, d) : wire::ResetCode::kNoMemory;
+  if (code == wire::ResetCode::kNone) return;
+  core_.stats.refused += 1;
+  RejectUnknown(now, d.session, d.stream, code);
+}
+
+wire::ResetCode StreamOpening::Admit(Time now, const Delivery& d) {
+  const auto listener_id = core_.ports.Listener(d.destination_port);
+  if (!listener_id.has_value()) return wire::ResetCode::kRefused;
+  VirtualSocket& listener = *core_.sockets.Find(*listener_id);
+  if (listener.listener->full()) return wire::ResetCode::kBacklogFull;
+  const auto peer_stack = core_.port->PeerOf(d.session);
+  VirtualSocket* socket = peer_stack.has_value() ? core_.sockets.Allocate() : nullptr;
+  if (socket == nullptr) return wire::ResetCode::kNoMemory;
+  if (!core_.AllocateBuffers(*socket, listener.owner)) {
+    core_.sockets.Free(*socket);
+    return wire::ResetCode::kNoMemory;
+  }
+  socket->options = listener.options;
+  socket->options.app_class = d.app_class;
+  socket->peer = {peer_stack->address, d.source_port};
+  socket->hold = core_.ports.Share(d.destination_port, listener.options.reuse_address);
+  socket->send.Open(socket->buffers.send.size, d.receive_limit);
+  socket->receive.Open(socket->buffers.receive, OpeningWindow(core_.config.initial_window));
+  core_.Join(*socket, d.session);
+  const bool too_small = socket->buffers.receive.size < kEarlyDataLimit;
+  if (too_small || core_.Bind(*socket, d.stream) != 0) {
+    core_.Leave(now, *socket, true);
+    core_.ReleaseIfOver(*socket);
+    return wire::ResetCode::kNoMemory;
+  }
+  socket->state = SocketState::kConnected;
+  socket->stream_state = StreamState::kEstablished;
+  socket->progress_at = now;
+  socket->held = true;
+  socket->in_backlog = true;
+  listener.listener->waiting.PushBack(*socket);
+  core_.AddControl(*socket, kTellAccept);
+  core_.MarkChanged(listener);
+  core_.stats.accepts += 1;
+  return wire::ResetCode::kNone;
+}
+
+void StreamOpening::OnAccept(Time now, const Delivery& d) {
+  VirtualSocket* socket = core_.stream_map.Find(d.session, d.stream);
+  if (socket == nullptr) {
+    RejectUnknown(now, d.session, d.stream, wire::ResetCode::kGone);
+    return;
+  }
+  if (!socket->opener) {
+    core_.stats.violations += 1;
+    return;
+  }
+  if (socket->stream_state == StreamState::kResetting) return;
+  socket->send.RaiseLimit(d.receive_limit);
+  if (socket->stream_state == StreamState::kOpening) {
+    socket->stream_state = StreamState::kEstablished;
+    socket->state = SocketState::kConnected;
+    socket->progress_at = now;
+    core_.stats.connects += 1;
+    core_.MarkChanged(*socket);
+  }
+  core_.RefreshReady(*socket);
+  if (ending_.OnProgress(now, *socket)) core_.ArmTimer(*socket);
+}
+
+void StreamOpening::Forbid(Time now, SessionHandle session, StreamId id) {
+  if (SessionStreams::RoleOf(id) == core_.port->StreamRole(session)) return;
+  SessionStreams& streams = Enter(now, session);
+  if (!streams.MarkSeen(id)) core_.stats.violations += 1;
+}
+
+void StreamOpening::RejectUnknown(Time now, SessionHandle session, StreamId id,
+                                  wire::ResetCode code) {
+  VirtualSocket* socket = core_.sockets.AllocateForReset();
+  if (socket == nullptr) {
+    core_.stats.resets_dropped += 1;
+    return;
+  }
+  Enter(now, session);
+  core_.Join(*socket, session);
+  if (core_.Bind(*socket, id) != 0) {
+    core_.stats.resets_dropped += 1;
+    core_.Leave(now, *socket, true);
+    core_.ReleaseIfOver(*socket);
+    return;
+  }
+  core_.Rebind(*socket, code);
+}
+
+}  // namespace netchannel

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How streams begin. The opener: connect() finds or starts the session with the peer's stack; once
+// it is up the stream gets its id and OPEN goes out, alone or in front of the first data. The
+// acceptor: an OPEN for a listening port becomes a connection at once, as in TCP, and waits in the
+// listener's queue for accept(); any other OPEN is refused with a RESET.
+//
+// Thread: one at a time. Errors: errno values.
+#pragma once
+
+#include "vns/socket_core.h"
+#include "vns/stream_ending.h"
+
+namespace netchannel {
+
+class StreamOpening {
+ public:
+  StreamOpening(SocketCore* core, StreamEnding* ending) : core_(*core), ending_(*ending) {}
+
+  int Connect(Time now, VirtualSocket& socket, const wire::IpEndpoint& peer);
+  void OnSessionUp(Time now, SessionHandle session);
+
+  void OnOpen(Time now, const Delivery& delivery);
+  void OnAccept(Time now, const Delivery& delivery);
+  // A record for a stream that is not there: tells the peer so, once until that has arrived.
+  void RejectUnknown(Time now, SessionHandle session, StreamId id, wire::ResetCode code);
+  // The stream must not be opened any more, should its OPEN come yet.
+  void Forbid(Time now, SessionHandle session, StreamId id);
+
+ private:
+  int StartOver(VirtualSocket& socket);
+  int TakeNames(VirtualSocket& socket, const wire::IpEndpoint& peer);
+  void BeginOpen(Time now, VirtualSocket& socket);
+  SessionStreams& Enter(Time now, SessionHandle session);
+  wire::ResetCode Admit(Time now, const Delivery& delivery);
+
+  SocketCore& core_;
+  StreamEnding& ending_;
+};
+
+}  // namespace netchannel
