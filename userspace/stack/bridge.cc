@@ -211,12 +211,14 @@ void Bridge::Publish() {
 void Bridge::PublishSocket(SocketId socket) {
   const SocketView* view = sockets_->View(socket);
   if (view == nullptr) return;
-  Application* application = Find(sockets_->OwnerOf(socket));
-  const uint32_t slot = sockets_->SlotOf(socket);
+  const std::optional<uint32_t> owner = sockets_->OwnerOf(socket);
+  const std::optional<uint32_t> slot = sockets_->SlotOf(socket);
+  if (!owner || !slot) return;
+  Application* application = Find(*owner);
   // A socket that its application has closed has nobody to tell.
-  if (application == nullptr || application->socket_of[slot] != socket) return;
-  application->side->Publish(slot, ToShared(*view));
-  if (view->state == SocketState::kListening) HandOverConnections(*application, socket, slot);
+  if (application == nullptr || application->socket_of[*slot] != socket) return;
+  application->side->Publish(*slot, ToShared(*view));
+  if (view->state == SocketState::kListening) HandOverConnections(*application, socket, *slot);
 }
 
 void Bridge::HandOverConnections(Application& application, SocketId listener, uint32_t slot) {

@@ -6,12 +6,17 @@
 #include <nlohmann/json.hpp>
 
 #include "netdriver/drop_reason.h"
+#include "netdriver/status.h"
+#include "vns/status.h"
 
 namespace netchannel {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+// Of sessions and of sockets in one document; the counters have the totals.
+constexpr size_t kMaxRows = 10000;
 
 const char* ClassName(AppClass app_class) {
   return app_class == AppClass::kLatency ? "latency" : "throughput";
@@ -87,14 +92,112 @@ Json DropPart(const Host& host) {
   return drops;
 }
 
+Json ChannelPart(const ChannelStatus& channel) {
+  return {{"channel", channel.index},
+          {"class", ClassName(channel.app_class)},
+          {"lane", channel.lane},
+          {"peer_port", channel.peer_port},
+          {"state", channel.failed ? "failed" : "open"},
+          {"backlog_bytes", channel.backlog},
+          {"in_flight_bytes", channel.bytes_in_flight},
+          {"cwnd_bytes", channel.congestion_window},
+          {"packet_bytes", channel.packet_size},
+          {"srtt_us", channel.smoothed_rtt.micros()},
+          {"min_rtt_us", channel.min_rtt.micros()},
+          {"packets_sent", channel.stats.packets_sent},
+          {"packets_received", channel.stats.packets_received},
+          {"packets_lost", channel.stats.packets_lost},
+          {"spuriously_lost", channel.stats.packets_spuriously_lost},
+          {"duplicates", channel.stats.duplicates},
+          {"acks_sent", channel.stats.acks_sent},
+          {"acks_received", channel.stats.acks_received},
+          {"ptos", channel.stats.ptos},
+          {"ce_received", channel.stats.ce_received}};
+}
+
+Json SessionPart(const Host& host) {
+  Json sessions = Json::array();
+  for (const SessionStatus& session : host.driver().Status()) {
+    if (sessions.size() == kMaxRows) break;
+    Json channels = Json::array();
+    for (const ChannelStatus& channel : session.channels) channels.push_back(ChannelPart(channel));
+    sessions.push_back(
+        {{"peer", session.peer.ToString()},
+         {"state", session.up ? "up" : "connecting"},
+         {"role", session.client ? "client" : "server"},
+         {"congestion",
+          session.congestion == transport::CongestionAlgorithm::kDctcp ? "dctcp" : "cubic"},
+         {"streams", session.references},
+         {"channels", channels}});
+  }
+  return sessions;
+}
+
+const char* StateName(SocketState state) {
+  switch (state) {
+    case SocketState::kIdle:
+      return "idle";
+    case SocketState::kBound:
+      return "bound";
+    case SocketState::kListening:
+      return "listening";
+    case SocketState::kConnecting:
+      return "connecting";
+    case SocketState::kConnected:
+      return "connected";
+    case SocketState::kClosed:
+      return "closed";
+  }
+  return "unknown";
+}
+
+Json SocketPart(const Host& host) {
+  Json sockets = Json::array();
+  for (const SocketStatus& socket : host.sockets().ListSockets()) {
+    if (sockets.size() == kMaxRows) break;
+    sockets.push_back({{"socket", socket.id},
+                       {"state", socket.held ? StateName(socket.state) : "finishing"},
+                       {"class", ClassName(socket.app_class)},
+                       {"local", socket.local.ToString()},
+                       {"peer", socket.peer.ToString()},
+                       {"unread_bytes", socket.unread},
+                       {"window_bytes", socket.window},
+                       {"unacknowledged_bytes", socket.unacknowledged},
+                       {"unsent_bytes", socket.unsent}});
+  }
+  return sockets;
+}
+
+Json CounterPart(const Host& host) {
+  const SocketStats stats = host.sockets().Stats();
+  return {{"sockets", stats.sockets},
+          {"streams", stats.streams},
+          {"connects", stats.connects},
+          {"accepts", stats.accepts},
+          {"refused", stats.refused},
+          {"resets_sent", stats.resets_sent},
+          {"resets_received", stats.resets_received},
+          {"resets_dropped", stats.resets_dropped},
+          {"violations", stats.violations},
+          {"timeouts", stats.timeouts},
+          {"sessions_lost", stats.sessions_lost},
+          {"bytes_sent", stats.bytes_sent},
+          {"bytes_received", stats.bytes_received}};
+}
+
 }  // namespace
 
 std::string BuildStatus(const Config& config, const std::vector<wire::IpAddress>& addresses,
                         const XdpDevice& device, Host& host) {
   const Json status = {
-      {"stack", StackPart(config, addresses)}, {"device", DevicePart(device)},
-      {"lanes", LanePart(device)},             {"verdicts", VerdictPart(device)},
+      {"stack", StackPart(config, addresses)},
+      {"device", DevicePart(device)},
+      {"lanes", LanePart(device)},
+      {"verdicts", VerdictPart(device)},
       {"drops", DropPart(host)},
+      {"counters", CounterPart(host)},
+      {"sessions", SessionPart(host)},
+      {"sockets", SocketPart(host)},
   };
   return status.dump(2, ' ', false, Json::error_handler_t::replace);
 }

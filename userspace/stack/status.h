@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What `netchannel status` shows of a stack, as one JSON document: the interface and how the program is attached,
-// queues and lanes with their mode, sessions and channels, sockets, and every counter of what was dropped and why.
-// Fields are added, never renamed: scripts read them.
+// What `netchannel status` shows of a stack, as one JSON document: the interface and how the
+// program is attached, queues and lanes with their mode, sessions and channels, sockets, and every
+// counter of what was dropped and why. Fields are added, never renamed: scripts read them.
 //
-// Thread: the one that holds the lease. Cost: allocates; grows with sessions and sockets, of which at most
-// kMaxRows each are listed (the totals are always there).
+// Thread: the one that holds the lease. Cost: allocates; grows with sessions and sockets, of which
+// at most kMaxRows each are listed (the totals are always there).
 #pragma once
 
 #include <string>

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stack/application_stack.h"
+
+#include "ipc/futex.h"
+
+namespace netchannel {
+
+absl::StatusOr<std::unique_ptr<ApplicationStack>> ApplicationStack::Create(
+    const Config& config, const HostConfig& host_config, absl::Span<Lane* const> lanes,
+    NextHops* hops, Rng* rng, Housekeeping* housekeeping) {
+  auto stack = std::unique_ptr<ApplicationStack>(new ApplicationStack());
+  auto sleeper = Sleeper::Create();
+  if (!sleeper.ok()) return sleeper.status();
+  stack->sleeper_ = *std::move(sleeper);
+  if (absl::Status status = stack->WatchLanes(lanes); !status.ok()) return status;
+
+  auto region = ipc::Region::Create(
+      {.socket_count = config.max_sockets, .ring_bytes = uint64_t{config.buffer_kib} * 1024});
+  if (!region.ok()) return region.status();
+  stack->region_ = std::make_unique<ipc::Region>(*std::move(region));
+  auto side = std::make_unique<ipc::StackSide>(stack->region_->view());
+  stack->side_ = side.get();
+  stack->application_ = stack->bridge_.AddApplication(std::move(side));
+
+  auto host = Host::Create(host_config, lanes, hops, &stack->bridge_, rng, ipc::MonotonicNow());
+  if (!host.ok()) return host.status();
+  stack->host_ = *std::move(host);
+  stack->bridge_.Attach(&stack->host_->sockets());
+  stack->runner_ = std::make_unique<Runner>(
+      RunnerConfig{.spin = Duration::Micros(config.spin_us), .lend = config.lend},
+      stack->host_.get(), &stack->bridge_, stack->sleeper_.get(), housekeeping);
+  return stack;
+}
+
+ApplicationStack::~ApplicationStack() {
+  if (runner_ == nullptr) return;
+  runner_->Stop();
+  const Time now = ipc::MonotonicNow();
+  bridge_.RemoveApplication(now, application_);
+  for (int i = 0; i < kFarewellRounds; ++i) host_->Transmit(now);
+  host_->driver().Shutdown(now);
+  host_->driver().PollTransmit(now, host_->lanes().size());
+}
+
+absl::Status ApplicationStack::WatchLanes(absl::Span<Lane* const> lanes) {
+  for (Lane* lane : lanes) {
+    if (absl::Status status = sleeper_->Watch(lane->wait_fd()); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace netchannel
