@@ -14,6 +14,9 @@
 namespace netchannel::xdp {
 namespace {
 
+// PROC_NET_INIT_INO, the inode of the first network namespace since Linux 6.18; before it varied.
+constexpr uint64_t kInitNetnsInode = 0xEFFFFFF9;
+
 std::optional<uint64_t> Inode(const char* path) {
   struct stat status;
   if (stat(path, &status) != 0) return std::nullopt;
@@ -38,11 +41,13 @@ absl::StatusOr<std::string> PinDirectory(absl::string_view ifname) {
   if (!own.ok()) return own.status();
   const std::string plain = absl::StrCat(BpffsRoot(), "/netchannel/", ifname);
   const std::string qualified = absl::StrCat(plain, "@", *own);
-  const auto init = Inode("/proc/1/ns/net");
-  if (init) return *init == *own ? plain : qualified;
-  // Without the privilege to look at process 1, take what is there. SteeringMaps::Open checks that
-  // the pins are this namespace's.
-  return access(qualified.c_str(), F_OK) == 0 ? qualified : plain;
+  if (*own == kInitNetnsInode) return plain;
+  if (const auto init = Inode("/proc/1/ns/net")) return *init == *own ? plain : qualified;
+  // An older kernel, and process 1 is hidden from us. Root may be the loader and must not meet
+  // another namespace's pins; others take what root has put there, and SteeringMaps::Open checks
+  // whose it is.
+  if (geteuid() == 0 || access(qualified.c_str(), F_OK) == 0) return qualified;
+  return plain;
 }
 
 }  // namespace netchannel::xdp

@@ -3,7 +3,7 @@
 // Where the maps of an interface are pinned: one convention for the loader (and so for
 // scripts/setup.sh) and the stack.
 //
-//   <root>/netchannel/<ifname>                  in the network namespace of process 1
+//   <root>/netchannel/<ifname>                  in the initial network namespace (process 1's)
 //   <root>/netchannel/<ifname>@<netns inode>    in any other
 //
 // <root> is the environment's NETCHANNEL_BPFFS, or /sys/fs/bpf. Namespaces share a bpffs, and may
