@@ -5,8 +5,10 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include <algorithm>
+#include <array>
 #include <cstring>
+
+#include "wire/byte_order.h"
 
 namespace netchannel {
 namespace {
@@ -15,11 +17,6 @@ constexpr size_t kMillisSize = 4;
 constexpr int64_t kNanosPerMilli = 1000 * 1000;
 
 uint32_t MillisOf(Time t) { return static_cast<uint32_t>(t.nanos() / kNanosPerMilli); }
-
-uint8_t* PutBigEndian(uint8_t* out, uint64_t value, size_t bytes) {
-  for (size_t i = 0; i < bytes; ++i) out[i] = static_cast<uint8_t>(value >> (8 * (bytes - 1 - i)));
-  return out + bytes;
-}
 
 }  // namespace
 
@@ -37,38 +34,40 @@ void CookieJar::RotateIfDue(Time now) {
   key_since_ = now;
 }
 
-Cookie CookieJar::Sign(const Key& key, uint32_t millis, const wire::IpEndpoint& peer,
-                       uint64_t nonce) {
-  std::array<uint8_t, kMillisSize + 16 + 2 + 8> text;
-  uint8_t* at = PutBigEndian(text.data(), millis, kMillisSize);
-  at = std::copy(peer.address.bytes.begin(), peer.address.bytes.end(), at);
-  at = PutBigEndian(at, peer.port, 2);
-  PutBigEndian(at, nonce, 8);
+wire::Cookie CookieJar::Sign(const Key& key, uint32_t millis, const wire::IpEndpoint& peer,
+                             uint64_t nonce) {
+  std::array<std::byte, kMillisSize + 16 + 2 + 8> text;
+  std::byte* at = text.data();
+  wire::StoreBe32(at, millis);
+  std::memcpy(at + 4, peer.address.bytes.data(), peer.address.bytes.size());
+  wire::StoreBe16(at + 20, peer.port);
+  wire::StoreBe64(at + 22, nonce);
   std::array<uint8_t, EVP_MAX_MD_SIZE> mac{};
-  HMAC(EVP_sha256(), key.data(), sizeof(key), text.data(), text.size(), mac.data(), nullptr);
-  Cookie cookie;
-  std::copy_n(text.begin(), kMillisSize, cookie.begin());
-  std::copy_n(mac.begin(), kCookieSize - kMillisSize, cookie.begin() + kMillisSize);
+  HMAC(EVP_sha256(), key.data(), sizeof(key), reinterpret_cast<const uint8_t*>(text.data()),
+       text.size(), mac.data(), nullptr);
+  wire::Cookie cookie;
+  cookie.length = kCookieSize;
+  std::memcpy(cookie.bytes.data(), text.data(), kMillisSize);
+  std::memcpy(cookie.bytes.data() + kMillisSize, mac.data(), kCookieSize - kMillisSize);
   return cookie;
 }
 
-Cookie CookieJar::Make(Time now, const wire::IpEndpoint& peer, uint64_t nonce) {
+wire::Cookie CookieJar::Make(Time now, const wire::IpEndpoint& peer, uint64_t nonce) {
   RotateIfDue(now);
   return Sign(key_, MillisOf(now), peer, nonce);
 }
 
 std::optional<Time> CookieJar::Check(Time now, const wire::IpEndpoint& peer, uint64_t nonce,
-                                     absl::Span<const uint8_t> cookie) {
-  if (cookie.size() != kCookieSize) return std::nullopt;
+                                     const wire::Cookie& cookie) {
+  if (cookie.length != kCookieSize) return std::nullopt;
   RotateIfDue(now);
-  uint32_t millis = 0;
-  for (size_t i = 0; i < kMillisSize; ++i) millis = (millis << 8) | cookie[i];
+  const uint32_t millis = wire::LoadBe32(cookie.bytes.data());
   const uint32_t age = MillisOf(now) - millis;  // modulo 2^32; one from the future is very old
   if (Duration::Millis(age) > kCookieLifetime) return std::nullopt;
-  const Cookie current = Sign(key_, millis, peer, nonce);
-  const Cookie before = Sign(previous_key_, millis, peer, nonce);
-  if (CRYPTO_memcmp(current.data(), cookie.data(), kCookieSize) != 0 &&
-      CRYPTO_memcmp(before.data(), cookie.data(), kCookieSize) != 0) {
+  const wire::Cookie current = Sign(key_, millis, peer, nonce);
+  const wire::Cookie before = Sign(previous_key_, millis, peer, nonce);
+  if (CRYPTO_memcmp(current.bytes.data(), cookie.bytes.data(), kCookieSize) != 0 &&
+      CRYPTO_memcmp(before.bytes.data(), cookie.bytes.data(), kCookieSize) != 0) {
     return std::nullopt;
   }
   const int64_t now_millis = now.nanos() / kNanosPerMilli;

@@ -18,15 +18,15 @@
 #include <cstdint>
 #include <optional>
 
-#include "absl/types/span.h"
 #include "base/rng.h"
 #include "base/units.h"
 #include "wire/address.h"
+#include "wire/handshake.h"
 
 namespace netchannel {
 
 inline constexpr size_t kCookieSize = 20;
-using Cookie = std::array<uint8_t, kCookieSize>;
+static_assert(kCookieSize <= wire::kMaxCookieSize);
 
 class CookieJar {
  public:
@@ -37,18 +37,19 @@ class CookieJar {
 
   CookieJar(Rng* rng, Time now);
 
-  Cookie Make(Time now, const wire::IpEndpoint& peer, uint64_t nonce);
+  wire::Cookie Make(Time now, const wire::IpEndpoint& peer, uint64_t nonce);
   // When the cookie was made, rounded down to milliseconds; nullopt when it is not ours or has
   // expired.
   std::optional<Time> Check(Time now, const wire::IpEndpoint& peer, uint64_t nonce,
-                            absl::Span<const uint8_t> cookie);
+                            const wire::Cookie& cookie);
 
  private:
   using Key = std::array<uint64_t, 4>;
 
   void RotateIfDue(Time now);
   Key FreshKey();
-  static Cookie Sign(const Key& key, uint32_t millis, const wire::IpEndpoint& peer, uint64_t nonce);
+  static wire::Cookie Sign(const Key& key, uint32_t millis, const wire::IpEndpoint& peer,
+                           uint64_t nonce);
 
   Rng* rng_;
   Time key_since_;

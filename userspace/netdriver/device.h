@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The packet seam: what the protocol needs of anything that carries Ethernet frames. netdriver/xdp
-// implements it on AF_XDP; tests implement it under virtual time; fault injection, capture and tracing
-// wrap it.
+// implements it on AF_XDP; tests implement it under virtual time; fault injection, capture and
+// tracing wrap it.
 //
-// A Lane is one receive queue with its transmit side. It is used by one thread at a time (the thread
-// that holds the stack's lease), without locks.
+// A Lane is one receive queue with its transmit side. It is used by one thread at a time (the
+// thread that holds the stack's lease), without locks.
 //
-// Buffers. Received packets are borrowed from the lane between Receive and Release, and each is released
-// exactly once, by handing the same RxPacket back. At most one transmit buffer is reserved at a time;
-// Submit gives it to the device, whose completion frees it (Submit does not wait for that).
-// Nothing here is retransmitted by the device: a submitted packet may be lost without notice.
+// Buffers. Received packets are borrowed from the lane between Receive and Release, and each is
+// released exactly once, by handing the same RxPacket back. At most one transmit buffer is reserved
+// at a time; Submit gives it to the device, whose completion frees it (Submit does not wait for
+// that). Nothing here is retransmitted by the device: a submitted packet may be lost without
+// notice.
 #pragma once
 
 #include <array>
@@ -22,7 +23,8 @@
 
 namespace netchannel {
 
-// 18 is what copy-mode AF_XDP passes portably (MAX_SKB_FRAGS + 1); a 65535-byte packet needs 17 chunks of 4 KiB.
+// 18 is what copy-mode AF_XDP passes portably (MAX_SKB_FRAGS + 1); a 65535-byte packet needs 17
+// chunks of 4 KiB.
 inline constexpr size_t kMaxRxChunks = 18;
 
 // Room in front of which all headers up to and including the packet header lie in the first chunk.
@@ -38,10 +40,10 @@ struct RxPacket {
 };
 
 struct LaneInfo {
-  uint32_t index = 0;     // the lane's UDP port is base port + index
-  uint32_t queue = 0;     // the NIC queue it receives from
-  uint8_t app_class = 0;  // AppClass; see base/stream.h
-  uint16_t mtu = 1500;    // the largest IP packet, bytes
+  uint32_t index = 0;        // the lane's UDP port is base port + index
+  uint32_t queue = 0;        // the NIC queue it receives from
+  uint8_t app_class = 0;     // AppClass; see base/stream.h
+  uint16_t mtu = 1500;       // the largest IP packet, bytes
   uint32_t rx_capacity = 0;  // packets of MTU size that fit between two Receive calls without loss
 };
 
@@ -55,13 +57,15 @@ class Lane {
   // Gives received packets back. Packets may be released in any order, each once.
   virtual void Release(absl::Span<const RxPacket> packets) = 0;
 
-  // One contiguous buffer for the largest frame of this lane (MTU and link header), or empty when none
-  // is free: try again after the next Flush. Repeated calls without Submit return the same buffer.
+  // One contiguous buffer for the largest frame of this lane (MTU and link header), or empty when
+  // none is free: try again after the next Flush. Repeated calls without Submit return the same
+  // buffer.
   virtual absl::Span<std::byte> Reserve() = 0;
-  // Queues the first `length` bytes of the reserved buffer. Precondition: Reserve returned a buffer.
+  // Queues the first `length` bytes of the reserved buffer. Precondition: Reserve returned a
+  // buffer.
   virtual void Submit(size_t length) = 0;
-  // Makes the device send what was submitted, and takes completions back. Returns false when some of it
-  // must be flushed again later (the kernel's budget was spent).
+  // Makes the device send what was submitted, and takes completions back. Returns false when some
+  // of it must be flushed again later (the kernel's budget was spent).
   virtual bool Flush() = 0;
   // Submitted packets that the device has not completed.
   virtual size_t in_flight() const = 0;

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The NetDriver of one host: sessions with other hosts and their channels over the host's lanes. It turns
-// received frames into deliveries for the virtual sockets, and enqueued segments into frames.
+// The NetDriver of one host: sessions with other hosts and their channels over the host's lanes. It
+// turns received frames into deliveries for the virtual sockets, and enqueued segments into frames.
 //
-//   frame in:  OnPacket -> wire checks -> token -> channel -> transport -> Deliveries (a value, upwards)
-//   byte out:  Enqueue(channel, segment) -> PollTransmit -> transport plan -> packet written into the
+//   frame in:  OnPacket -> wire checks -> token -> channel -> transport -> Deliveries (a value,
+//   upwards) byte out:  Enqueue(channel, segment) -> PollTransmit -> transport plan -> packet
+//   written into the
 //              lane's buffer (header, records, payload copied with its checksum) -> lane Submit
 //
-// Nothing calls upwards: what happens to a session or to an acknowledged segment is an event to poll.
-// Owner: the stack. Thread: the one that holds the host's lease. Time and randomness are arguments.
-// Errors: a packet that is refused is counted by DropReason and leaves no state; a session that fails is
-// an event with a reason.
+// Nothing calls upwards: what happens to a session or to an acknowledged segment is an event to
+// poll. Owner: the stack. Thread: the one that holds the host's lease. Time and randomness are
+// arguments. Errors: a packet that is refused is counted by DropReason and leaves no state; a
+// session that fails is an event with a reason.
 #pragma once
 
 #include <array>
@@ -27,27 +28,17 @@
 #include "base/stream.h"
 #include "base/units.h"
 #include "netdriver/device.h"
+#include "netdriver/driver_config.h"
 #include "netdriver/drop_reason.h"
 #include "netdriver/next_hops.h"
 #include "netdriver/session_port.h"
+#include "netdriver/status.h"
 #include "netdriver/stream_table.h"
 #include "transport/connection.h"
 #include "wire/address.h"
 #include "wire/packet_layout.h"
 
 namespace netchannel {
-
-struct DriverConfig {
-  wire::IpAddress address;              // our own address
-  uint16_t base_port = 0;               // lane i is UDP port base_port + i
-  uint8_t channels_per_class = 1;       // 1..8 of each class; both ends: the minimum
-  transport::ConnectionConfig connection;
-  ByteCount channel_backlog_limit = 256 * 1024;  // Enqueue refuses above it
-  Duration handshake_timeout = Duration::Seconds(5);
-  Duration idle_timeout = Duration::Seconds(60);  // a session without streams is closed after it
-  Duration keepalive_interval = Duration::Seconds(10);
-  uint32_t max_sessions = 4096;
-};
 
 class Driver final : public SessionPort {
  public:
@@ -56,8 +47,8 @@ class Driver final : public SessionPort {
          NextHops* hops, Rng* rng, Time now);
   ~Driver() override;
 
-  // The session with the peer's stack at `peer`, starting the handshake when there is none. Comes with
-  // kSessionUp (also when it exists: ask IsUp) or kSessionDown.
+  // The session with the peer's stack at `peer`, starting the handshake when there is none. Comes
+  // with kSessionUp (also when it exists: ask IsUp) or kSessionDown.
   absl::StatusOr<SessionHandle> Connect(Time now, const wire::IpEndpoint& peer) override;
   bool IsUp(SessionHandle session) const override;
   // Streams that hold the session open. Without any for idle_timeout it is closed.
@@ -70,13 +61,12 @@ class Driver final : public SessionPort {
   // The channels of a session; empty until it is up.
   absl::Span<const ChannelInfo> Channels(SessionHandle session) override;
   // False when the channel is full or gone: nothing was taken.
-  bool Enqueue(Time now, SessionHandle session, uint8_t channel,
-               const Segment& segment) override;
+  bool Enqueue(Time now, SessionHandle session, uint8_t channel, const Segment& segment) override;
 
   // One received frame. Appends what it delivered; the deliveries point into `packet`.
   void OnPacket(Time now, uint32_t lane, const RxPacket& packet, std::vector<Delivery>& out);
-  // Writes at most `budget` packets into the lanes, latency class first, and flushes them. Returns how many
-  // were written. Has more to send when it returns `budget`.
+  // Writes at most `budget` packets into the lanes, latency class first, and flushes them. Returns
+  // how many were written. Has more to send when it returns `budget`.
   size_t PollTransmit(Time now, size_t budget);
   void OnTimer(Time now);
   Time NextTimeout() const;
@@ -86,8 +76,10 @@ class Driver final : public SessionPort {
   void Shutdown(Time now);
 
   uint64_t drops(DropReason reason) const;
-  // For status: one row a session and channel. Control plane, may allocate.
-  struct ChannelStatus { /* filled by netdriver/status.h */ };
+  // Sessions, connecting ones included.
+  size_t session_count() const;
+  // For status output: control plane, allocates.
+  std::vector<SessionStatus> Status() const;
 
  private:
   struct Impl;

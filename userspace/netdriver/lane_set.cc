@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "netdriver/lane_set.h"
 
+#include <algorithm>
+
+#include "wire/ipv4.h"
+#include "wire/ipv6.h"
+#include "wire/packet_layout.h"
+#include "wire/udp.h"
+
 namespace netchannel {
 
 LaneSet::LaneSet(absl::Span<Lane* const> lanes) {
@@ -15,6 +22,26 @@ LaneSet::LaneSet(absl::Span<Lane* const> lanes) {
     if (!own.empty()) continue;
     for (uint32_t i = 0; i < size(); ++i) own.push_back(i);
   }
+}
+
+ByteCount LaneSet::MaxPacketSize(bool is_v4) const {
+  const ByteCount headers =
+      (is_v4 ? wire::kIpv4HeaderSize : wire::kIpv6HeaderSize) + wire::kUdpHeaderSize;
+  ByteCount smallest = wire::kMaxPacketSize;
+  for (const State& state : lanes_) {
+    const ByteCount mtu = state.lane->info().mtu;
+    smallest = std::min(smallest, mtu > headers ? mtu - headers : 0);
+  }
+  return smallest;
+}
+
+uint32_t LaneSet::RxCapacity(uint32_t unknown) const {
+  uint32_t smallest = 0;
+  for (const State& state : lanes_) {
+    const uint32_t capacity = state.lane->info().rx_capacity;
+    if (capacity != 0) smallest = smallest == 0 ? capacity : std::min(smallest, capacity);
+  }
+  return smallest != 0 ? smallest : std::max(unknown, 1u);
 }
 
 absl::Span<std::byte> LaneSet::ReserveAfterFlush(State& state) {

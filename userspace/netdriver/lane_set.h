@@ -35,6 +35,11 @@ class LaneSet {
     return lanes[n % lanes.size()];
   }
 
+  // The largest NetChannel packet that every lane can carry.
+  ByteCount MaxPacketSize(bool is_v4) const;
+  // Packets that the smallest lane holds; `unknown` when no lane says.
+  uint32_t RxCapacity(uint32_t unknown) const;
+
   // Room for one frame, or empty when the lane is blocked.
   absl::Span<std::byte> Reserve(uint32_t lane) {
     State& state = lanes_[lane];

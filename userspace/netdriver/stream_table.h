@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What building a packet needs to know of each stream: its name on the wire, where its bytes are, and
-// the latest value of each control fact. The virtual sockets write it, channels read it while they
-// build packets. It exists so that retransmission never has to ask upwards.
+// What building a packet needs to know of each stream: its name on the wire, where its bytes are,
+// and the latest value of each control fact. The virtual sockets write it, channels read it while
+// they build packets. It exists so that retransmission never has to ask upwards.
 //
 // Owner: the stack makes one table a host; vns acquires, fills and releases entries. An entry whose
-// generation differs from a handle's belongs to another stream: Find returns nullptr and the segment
-// is forgotten.
-// Thread: the thread that runs the host (one lease). Memory: fixed at construction.
+// generation differs from a handle's belongs to another stream: Find returns nullptr and the
+// segment is forgotten. Thread: the thread that runs the host (one lease). Memory: fixed at
+// construction.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +23,13 @@ struct StreamEntry {
   uint32_t generation = 0;  // odd while in use, even while free; never 0 after first use
   SessionHandle session;
   StreamId id = 0;
-  RingView send;                    // offsets [una, written) are readable
-  StreamOffset receive_limit = 0;   // told by OPEN, ACCEPT and WINDOW: the peer may send bytes below it
-  uint16_t source_port = 0;         // told by OPEN: the opener's port
-  uint16_t destination_port = 0;    // told by OPEN: the acceptor's port
+  RingView send;  // offsets [una, written) are readable
+  StreamOffset receive_limit =
+      0;                     // told by OPEN, ACCEPT and WINDOW: the peer may send bytes below it
+  uint16_t source_port = 0;  // told by OPEN: the opener's port
+  uint16_t destination_port = 0;  // told by OPEN: the acceptor's port
   AppClass app_class = AppClass::kThroughput;
-  uint16_t reset_code = 0;          // told by RESET; wire/record.h ResetCode
+  uint16_t reset_code = 0;  // told by RESET; wire/record.h ResetCode
 };
 
 class StreamTable {

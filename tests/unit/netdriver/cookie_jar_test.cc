@@ -17,42 +17,43 @@ class CookieJarTest : public testing::Test {
 };
 
 TEST_F(CookieJarTest, OwnCookieTellsWhenItWasMade) {
-  const Cookie cookie = jar_.Make(now_, peer_, kNonce);
+  const wire::Cookie cookie = jar_.Make(now_, peer_, kNonce);
   EXPECT_EQ(jar_.Check(now_ + Duration::Millis(3), peer_, kNonce, cookie), now_);
 }
 
 TEST_F(CookieJarTest, CookieFromAnotherAddressIsRefused) {
-  const Cookie cookie = jar_.Make(now_, peer_, kNonce);
+  const wire::Cookie cookie = jar_.Make(now_, peer_, kNonce);
   const wire::IpEndpoint other{wire::IpAddress::V4(0x0a000003), peer_.port};
   EXPECT_FALSE(jar_.Check(now_, other, kNonce, cookie));
 }
 
 TEST_F(CookieJarTest, CookieOfAnotherPortIsRefused) {
-  const Cookie cookie = jar_.Make(now_, peer_, kNonce);
+  const wire::Cookie cookie = jar_.Make(now_, peer_, kNonce);
   EXPECT_FALSE(jar_.Check(now_, {peer_.address, 4792}, kNonce, cookie));
 }
 
 TEST_F(CookieJarTest, CookieOfAnotherNonceIsRefused) {
-  const Cookie cookie = jar_.Make(now_, peer_, kNonce);
+  const wire::Cookie cookie = jar_.Make(now_, peer_, kNonce);
   EXPECT_FALSE(jar_.Check(now_, peer_, kNonce + 1, cookie));
 }
 
 TEST_F(CookieJarTest, AnyChangedBitIsRefused) {
-  const Cookie cookie = jar_.Make(now_, peer_, kNonce);
+  const wire::Cookie cookie = jar_.Make(now_, peer_, kNonce);
   for (size_t bit = 0; bit < kCookieSize * 8; ++bit) {
-    Cookie forged = cookie;
-    forged[bit / 8] = static_cast<uint8_t>(forged[bit / 8] ^ (1u << (bit % 8)));
+    wire::Cookie forged = cookie;
+    forged.bytes[bit / 8] ^= std::byte{1} << (bit % 8);
     EXPECT_FALSE(jar_.Check(now_, peer_, kNonce, forged)) << "bit " << bit;
   }
 }
 
 TEST_F(CookieJarTest, TruncatedCookieIsRefused) {
-  const Cookie cookie = jar_.Make(now_, peer_, kNonce);
-  EXPECT_FALSE(jar_.Check(now_, peer_, kNonce, absl::MakeSpan(cookie).first(kCookieSize - 1)));
+  wire::Cookie cookie = jar_.Make(now_, peer_, kNonce);
+  cookie.length = kCookieSize - 1;
+  EXPECT_FALSE(jar_.Check(now_, peer_, kNonce, cookie));
 }
 
 TEST_F(CookieJarTest, CookieExpires) {
-  const Cookie cookie = jar_.Make(now_, peer_, kNonce);
+  const wire::Cookie cookie = jar_.Make(now_, peer_, kNonce);
   EXPECT_TRUE(jar_.Check(now_ + CookieJar::kCookieLifetime, peer_, kNonce, cookie));
   EXPECT_FALSE(
       jar_.Check(now_ + CookieJar::kCookieLifetime + Duration::Millis(1), peer_, kNonce, cookie));
@@ -60,7 +61,7 @@ TEST_F(CookieJarTest, CookieExpires) {
 
 TEST_F(CookieJarTest, CookieOutlivesAChangeOfKeys) {
   const Time late = now_ + CookieJar::kKeyLifetime - Duration::Seconds(1);
-  const Cookie cookie = jar_.Make(late, peer_, kNonce);
+  const wire::Cookie cookie = jar_.Make(late, peer_, kNonce);
   EXPECT_TRUE(jar_.Check(late + Duration::Seconds(5), peer_, kNonce, cookie));
 }
 

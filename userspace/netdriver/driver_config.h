@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a NetDriver is told at start. Both ends of a session take the minimum where it says so.
+#pragma once
+
+#include <cstdint>
+
+#include "base/units.h"
+#include "transport/connection.h"
+#include "wire/address.h"
+
+namespace netchannel {
+
+struct DriverConfig {
+  wire::IpAddress address;         // our own address
+  uint16_t base_port = 0;          // lane i is UDP port base_port + i
+  uint8_t channels_per_class = 1;  // 1..8 of each class; both ends: the minimum
+  transport::ConnectionConfig connection;
+  ByteCount channel_backlog_limit = 256 * 1024;  // Enqueue refuses above it
+  Duration handshake_timeout = Duration::Seconds(5);
+  Duration idle_timeout = Duration::Seconds(60);  // a session without streams is closed after it
+  Duration keepalive_interval = Duration::Seconds(10);
+  uint32_t max_sessions = 4096;
+};
+
+}  // namespace netchannel

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "netdriver/packet_channel.h"
+
+#include <algorithm>
+
+#include "netdriver/packet_builder.h"
+#include "netdriver/record_delivery.h"
+#include "netdriver/session.h"
+
+namespace netchannel {
+namespace {
+
+// A segment of no stream: where it is sent, a PING goes out (packet_builder.h).
+constexpr Segment PingSegment() {
+  Segment segment;
+  segment.kind = SegmentKind::kWindow;
+  return segment;
+}
+
+wire::DatagramHeader HeadersFor(const PeerPath& path, const ChannelPlan& plan) {
+  return wire::DatagramHeader(wire::Bytes(path.link().bytes.data(), path.link().length), plan.local,
+                              plan.remote);
+}
+
+}  // namespace
+
+PacketChannel::PacketChannel(Session* session, const ChannelPlan& plan,
+                             const transport::ConnectionConfig& config, PeerPath* path,
+                             ChannelInfo* info, ByteCount backlog_limit, Time now)
+    : session_(session),
+      plan_(plan),
+      path_(path),
+      info_(info),
+      backlog_limit_(backlog_limit),
+      connection_(config, now),
+      headers_(HeadersFor(*path, plan)),
+      path_generation_(path->generation()) {
+  *info_ = ChannelInfo{.index = plan.index, .app_class = plan.app_class};
+  RefreshInfo();
+}
+
+void PacketChannel::SetFailed() {
+  failed_ = true;
+  info_->backlog = 0;
+  info_->capacity = 0;
+}
+
+void PacketChannel::RefreshInfo() {
+  const ByteCount backlog = connection_.queued_bytes();
+  info_->backlog = backlog;
+  info_->capacity = backlog < backlog_limit_ ? backlog_limit_ - backlog : 0;
+}
+
+bool PacketChannel::Enqueue(const Segment& segment) {
+  if (failed_ || (segment.kind == SegmentKind::kData && info_->capacity == 0)) return false;
+  return EnqueueMoved(segment);
+}
+
+bool PacketChannel::EnqueueMoved(const Segment& segment) {
+  if (failed_ || !connection_.Enqueue(segment)) return false;
+  RefreshInfo();
+  return true;
+}
+
+void PacketChannel::EnqueuePing() {
+  // Refused only by a full queue, and then there is no need to provoke an answer.
+  (void)connection_.Enqueue(PingSegment());
+}
+
+ReceiveResult PacketChannel::OnPacket(Time now, const ReceivedPacket& packet, wire::Record& scratch,
+                                      std::vector<Delivery>& out, EventQueue& events) {
+  const size_t before = out.size();
+  const PacketContents contents = ReadRecords(packet, session_->handle, scratch, out);
+  if (!contents.well_formed) {
+    TruncateDeliveries(out, before);
+    return ReceiveResult::kBadRecord;
+  }
+  if (connection_.OnPacket(now, packet.number, contents.ack_eliciting, packet.ecn) !=
+      transport::Receipt::kNew) {
+    TruncateDeliveries(out, before);
+    return ReceiveResult::kDuplicate;
+  }
+  if (contents.has_ack) {
+    if (!connection_.OnAck(now, scratch.ack)) return ReceiveResult::kBadAck;
+    DrainAcked(events);
+    RefreshInfo();
+  }
+  return contents.closed ? ReceiveResult::kClosed : ReceiveResult::kOk;
+}
+
+void PacketChannel::DrainAcked(EventQueue& events) {
+  while (const auto segment = connection_.PollAcked()) {
+    switch (segment->kind) {
+      case SegmentKind::kData:
+      case SegmentKind::kAccept:
+      case SegmentKind::kReset:
+        events.PushAcknowledged(session_->handle, *segment);
+        break;
+      case SegmentKind::kOpen:    // the ACCEPT or RESET that answers it says more
+      case SegmentKind::kWindow:  // the next one replaces it
+        break;
+    }
+  }
+}
+
+void PacketChannel::RefreshHeaders() {
+  if (path_generation_ == path_->generation()) return;
+  headers_ = HeadersFor(*path_, plan_);
+  path_generation_ = path_->generation();
+}
+
+std::optional<PacketChannel::Room> PacketChannel::Reserve(LaneSet& lanes) {
+  const absl::Span<std::byte> frame = lanes.Reserve(plan_.lane);
+  RefreshHeaders();
+  if (frame.size() <= headers_.size()) return std::nullopt;
+  const ByteCount mtu = headers_.MaxPayload(lanes.info(plan_.lane).mtu);
+  return Room{frame, std::min<ByteCount>(frame.size() - headers_.size(), mtu)};
+}
+
+TransmitResult PacketChannel::TransmitOne(Time now, LaneSet& lanes, StreamTable& streams) {
+  const auto room = Reserve(lanes);
+  if (!room) return TransmitResult::kBlocked;
+  const auto plan = connection_.PollTransmit(now, room->max_payload);
+  if (!plan) return TransmitResult::kNothing;
+  wire::Ack ack;
+  if (plan->ack) ack = connection_.BuildAck(now);
+  const size_t size = BuildPacket(*plan, plan->ack ? &ack : nullptr, plan_.peer_token, streams,
+                                  headers_, room->frame);
+  lanes.Submit(plan_.lane, headers_.size() + size);
+  connection_.OnSent(now, plan->number, size);
+  RefreshInfo();
+  return TransmitResult::kSent;
+}
+
+void PacketChannel::TransmitClose(Time now, LaneSet& lanes, wire::CloseCode code) {
+  const auto room = Reserve(lanes);
+  if (failed_ || !room) return;
+  EnqueuePing();
+  const auto plan = connection_.PollTransmit(now, room->max_payload);
+  if (!plan) return;
+  const size_t size = BuildClosePacket(plan->number, plan_.peer_token, code, headers_, room->frame);
+  lanes.Submit(plan_.lane, headers_.size() + size);
+  connection_.OnSent(now, plan->number, size);
+}
+
+}  // namespace netchannel

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A channel over lanes: one transport connection between a lane of ours and a lane of the peer's.
+//
+// Arriving packets become deliveries, enqueued segments become packets. A channel with something to
+// do is on the driver's active list (active_channels.h); otherwise its timer stands at the
+// transport's next timeout. An idle channel costs nothing but its memory.
+//
+// Owner: its session. Thread: the one that runs the driver. Errors: ReceiveResult; failed() once
+// the transport has given up.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/intrusive_list.h"
+#include "base/timer_wheel.h"
+#include "netdriver/event_queue.h"
+#include "netdriver/lane_set.h"
+#include "netdriver/peer_path.h"
+#include "netdriver/session_port.h"
+#include "netdriver/stream_table.h"
+#include "transport/connection.h"
+#include "wire/chunks.h"
+#include "wire/datagram.h"
+#include "wire/record_reader.h"
+
+namespace netchannel {
+
+struct Session;
+
+// What the two ends agreed on for one channel.
+struct ChannelPlan {
+  uint8_t index = 0;
+  AppClass app_class = AppClass::kThroughput;
+  uint32_t lane = 0;        // ours
+  uint64_t token = 0;       // what packets to us carry
+  uint64_t peer_token = 0;  // what packets to the peer carry
+  wire::IpEndpoint local, remote;
+};
+
+// A data packet that has passed all checks below its records.
+struct ReceivedPacket {
+  PacketNumber number = 0;
+  transport::Ecn ecn = transport::Ecn::kNotEct;
+  wire::ChunkList chunks;
+  size_t records_begin = 0, records_end = 0;  // positions in the chunks
+};
+
+enum class ReceiveResult : uint8_t {
+  kOk,
+  kBadRecord,  // nothing was used
+  kDuplicate,  // nothing was used
+  kBadAck,     // all but the ACK was used
+  kClosed,     // the peer ends the session
+};
+
+enum class TransmitResult : uint8_t {
+  kSent,
+  kNothing,  // nothing to send now
+  kBlocked,  // the lane has no buffer
+};
+
+class PacketChannel {
+ public:
+  // `path` and `info` belong to the session and outlive the channel.
+  PacketChannel(Session* session, const ChannelPlan& plan,
+                const transport::ConnectionConfig& config, PeerPath* path, ChannelInfo* info,
+                ByteCount backlog_limit, Time now);
+  PacketChannel(const PacketChannel&) = delete;
+  PacketChannel& operator=(const PacketChannel&) = delete;
+
+  Session& session() const { return *session_; }
+  const ChannelPlan& plan() const { return plan_; }
+  AppClass app_class() const { return plan_.app_class; }
+  transport::Connection& connection() { return connection_; }
+  const transport::Connection& connection() const { return connection_; }
+
+  bool failed() const { return failed_; }
+  // Takes no packets and no segments from here on.
+  void SetFailed();
+
+  // Data above the backlog limit is refused, control segments only by the transport's own bound.
+  bool Enqueue(const Segment& segment);
+  // Segments of another channel that failed: whatever the backlog.
+  bool EnqueueMoved(const Segment& segment);
+  // Something that the peer must acknowledge, to learn whether it is there.
+  void EnqueuePing();
+
+  // Appends the packet's deliveries and the acknowledged segments. `scratch` holds one record at a
+  // time.
+  ReceiveResult OnPacket(Time now, const ReceivedPacket& packet, wire::Record& scratch,
+                         std::vector<Delivery>& out, EventQueue& events);
+
+  // At most one packet.
+  TransmitResult TransmitOne(Time now, LaneSet& lanes, StreamTable& streams);
+  // Tells the peer that the session ends, if a packet may go now.
+  void TransmitClose(Time now, LaneSet& lanes, wire::CloseCode code);
+
+  Timer timer{this};
+  ListLink<PacketChannel> active;
+
+ private:
+  // Room for a packet behind headers that are up to date, in the lane's buffer; nullopt: blocked.
+  struct Room {
+    absl::Span<std::byte> frame;
+    ByteCount max_payload;
+  };
+  std::optional<Room> Reserve(LaneSet& lanes);
+  void RefreshHeaders();
+  void RefreshInfo();
+  void DrainAcked(EventQueue& events);
+
+  Session* session_;
+  ChannelPlan plan_;
+  PeerPath* path_;
+  ChannelInfo* info_;
+  ByteCount backlog_limit_;
+  transport::Connection connection_;
+  wire::DatagramHeader headers_;
+  uint32_t path_generation_;
+  bool failed_ = false;
+};
+
+}  // namespace netchannel

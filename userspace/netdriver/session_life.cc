@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "netdriver/session_life.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+namespace netchannel {
+
+SessionLife::SessionLife(const DriverConfig& config, LaneSet* lanes, SessionTable* sessions,
+                         ActiveChannels* active, EventQueue* events, Time now)
+    : config_(config),
+      lanes_(lanes),
+      sessions_(sessions),
+      active_(active),
+      events_(events),
+      session_timers_(now),
+      channel_timers_(now) {}
+
+transport::ConnectionConfig SessionLife::ConnectionFor(const Session& session,
+                                                       const wire::Hello& peer) const {
+  transport::ConnectionConfig config = config_.connection;
+  config.congestion = static_cast<transport::CongestionAlgorithm>(session.congestion);
+  config.max_packet_size = std::min<ByteCount>(config.max_packet_size, peer.max_packet_size);
+  config.min_packet_size = std::min(config.min_packet_size, config.max_packet_size);
+  config.max_packets_in_flight = std::min(config.max_packets_in_flight, peer.rx_capacity);
+  return config;
+}
+
+void SessionLife::BringUp(Time now, Session& session, const wire::Hello& peer) {
+  session.up = true;
+  session.attempt.reset();
+  session.since = session.last_received = session.last_ping = session.unused_since = now;
+  const transport::ConnectionConfig config = ConnectionFor(session, peer);
+  session.infos.resize(session.offer_count);
+  session.channels.reserve(session.offer_count);
+  for (uint8_t i = 0; i < session.offer_count; ++i) {
+    const LaneOffer& own = session.offers[i];
+    const ChannelPlan plan{
+        .index = i,
+        .app_class = own.app_class,
+        .lane = own.lane,
+        .token = own.token,
+        .peer_token = peer.channels[i].token,
+        .local = {config_.address, static_cast<uint16_t>(config_.base_port + own.lane)},
+        .remote = {session.peer.address, peer.channels[i].lane_port}};
+    session.channels.push_back(std::make_unique<PacketChannel>(&session, plan, config,
+                                                               &session.path, &session.infos[i],
+                                                               config_.channel_backlog_limit, now));
+  }
+  sessions_->RegisterPeerTokens(session);
+  RearmSession(session);
+  events_->PushUp(session.handle);
+}
+
+void SessionLife::TakeDown(Session& session, int error) {
+  events_->PushDown(session.handle, error);
+  Remove(session);
+}
+
+void SessionLife::Remove(Session& session) {
+  session_timers_.Cancel(session.timer);
+  for (const auto& channel : session.channels) {
+    channel_timers_.Cancel(channel->timer);
+    active_->Remove(*channel);
+  }
+  sessions_->Remove(session);
+}
+
+void SessionLife::SendClose(Time now, Session& session, wire::CloseCode code) {
+  for (const auto& channel : session.channels) {
+    if (channel->failed()) continue;
+    channel->TransmitClose(now, *lanes_, code);
+    return;
+  }
+}
+
+void SessionLife::AddReference(Session& session) {
+  if (++session.references == 1 && session.up) RearmSession(session);
+}
+
+void SessionLife::DropReference(Time now, Session& session) {
+  if (session.references == 0 || --session.references > 0) return;
+  session.unused_since = now;
+  if (session.up) RearmSession(session);
+}
+
+void SessionLife::RearmSession(Session& session) {
+  const Time deadline =
+      session.references > 0
+          ? std::max(session.last_received, session.last_ping) + config_.keepalive_interval
+          : std::max(session.last_received, session.unused_since) + config_.idle_timeout;
+  session_timers_.Schedule(session.timer, deadline);
+}
+
+void SessionLife::OnSessionTimer(Time now, Session& session) {
+  if (session.references > 0) {
+    KeepAlive(now, session);
+  } else if (now - std::max(session.last_received, session.unused_since) >= config_.idle_timeout) {
+    SendClose(now, session, wire::CloseCode::kIdle);
+    TakeDown(session, 0);
+    return;
+  }
+  RearmSession(session);
+}
+
+void SessionLife::KeepAlive(Time now, Session& session) {
+  if (now - std::max(session.last_received, session.last_ping) < config_.keepalive_interval) return;
+  session.last_ping = now;
+  for (const auto& channel : session.channels) {
+    if (channel->failed()) continue;
+    channel->EnqueuePing();
+    active_->Add(*channel);
+    return;
+  }
+}
+
+void SessionLife::RearmChannel(PacketChannel& channel, Time earliest) {
+  channel_timers_.Schedule(channel.timer, std::max(channel.connection().NextTimeout(), earliest));
+}
+
+void SessionLife::OnChannelTimer(Time now, PacketChannel& channel) {
+  channel.connection().OnTimer(now);
+  if (channel.connection().state() == transport::ConnectionState::kDead) {
+    FailChannel(channel);
+    return;
+  }
+  active_->Add(channel);
+}
+
+void SessionLife::FailChannel(PacketChannel& channel) {
+  Session& session = channel.session();
+  channel.SetFailed();
+  channel_timers_.Cancel(channel.timer);
+  active_->Remove(channel);
+  const bool last = std::all_of(session.channels.begin(), session.channels.end(),
+                                [](const auto& other) { return other->failed(); });
+  if (last) {
+    TakeDown(session, ETIMEDOUT);
+    return;
+  }
+  while (const auto segment = channel.connection().TakeUnacknowledged()) {
+    session.orphans.push_back(*segment);
+  }
+  PlaceOrphans(session);
+}
+
+void SessionLife::PlaceOrphans(Session& session) {
+  size_t placed = 0;
+  size_t turn = 0;
+  size_t refused = 0;
+  const size_t channels = session.channels.size();
+  while (placed < session.orphans.size() && refused < channels) {
+    PacketChannel& channel = *session.channels[turn++ % channels];
+    if (channel.EnqueueMoved(session.orphans[placed])) {
+      active_->Add(channel);
+      ++placed;
+      refused = 0;
+    } else {
+      ++refused;
+    }
+  }
+  session.orphans.erase(session.orphans.begin(),
+                        session.orphans.begin() + static_cast<ptrdiff_t>(placed));
+}
+
+}  // namespace netchannel

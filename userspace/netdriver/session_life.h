@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What happens to a session between its handshake and its end: it comes up with channels, is held
+// by references, kept alive, closed when nobody needs it, and goes down with its last channel.
+//
+// Timers. Per session one: keepalive while there are references, else the idle timeout (both count
+// from the last packet, so a peer with references keeps our side, too). Per channel one: the
+// transport's.
+//
+// Owner: the driver. Thread: the one that runs it. Errors: events.
+#pragma once
+
+#include <cstdint>
+
+#include "base/timer_wheel.h"
+#include "netdriver/active_channels.h"
+#include "netdriver/driver_config.h"
+#include "netdriver/event_queue.h"
+#include "netdriver/lane_set.h"
+#include "netdriver/session.h"
+#include "netdriver/session_table.h"
+#include "wire/handshake.h"
+
+namespace netchannel {
+
+class SessionLife {
+ public:
+  SessionLife(const DriverConfig& config, LaneSet* lanes, SessionTable* sessions,
+              ActiveChannels* active, EventQueue* events, Time now);
+
+  // The handshake is complete: `peer` is what the other end said, `session.offers` what we said.
+  void BringUp(Time now, Session& session, const wire::Hello& peer);
+  // Removes the session and reports it.
+  void TakeDown(Session& session, int error);
+  // Removes the session without a word: the host goes.
+  void Remove(Session& session);
+  // Tells the peer, as far as a packet may go now.
+  void SendClose(Time now, Session& session, wire::CloseCode code);
+
+  void AddReference(Session& session);
+  void DropReference(Time now, Session& session);
+
+  // A channel's timer is due.
+  void OnChannelTimer(Time now, PacketChannel& channel);
+  // Sets the channel's timer to the transport's next timeout, but not before `earliest`.
+  void RearmChannel(PacketChannel& channel, Time earliest);
+  // A session's timer is due, once it is up.
+  void OnSessionTimer(Time now, Session& session);
+  // Hands segments of failed channels to live ones with room.
+  void PlaceOrphans(Session& session);
+
+  TimerWheel& session_timers() { return session_timers_; }
+  TimerWheel& channel_timers() { return channel_timers_; }
+  const TimerWheel& session_timers() const { return session_timers_; }
+  const TimerWheel& channel_timers() const { return channel_timers_; }
+
+ private:
+  transport::ConnectionConfig ConnectionFor(const Session& session, const wire::Hello& peer) const;
+  void FailChannel(PacketChannel& channel);
+  void RearmSession(Session& session);
+  void KeepAlive(Time now, Session& session);
+
+  const DriverConfig& config_;
+  LaneSet* lanes_;
+  SessionTable* sessions_;
+  ActiveChannels* active_;
+  EventQueue* events_;
+  TimerWheel session_timers_;
+  TimerWheel channel_timers_;
+};
+
+}  // namespace netchannel
