@@ -9,12 +9,12 @@
 namespace netchannel::transport {
 namespace {
 
-// How many packet numbers below the largest a receiver remembers: four windows of a peer that is
+// How many packet numbers below the largest a receiver remembers: eight windows of a peer that is
 // configured alike, and enough for bursts of ACK-only packets.
 uint32_t ReceiveWindow(const ConnectionConfig& config) {
   constexpr uint32_t kLeast = 1024;
   constexpr uint32_t kMost = 65536;
-  return std::clamp(std::bit_ceil(config.max_packets_in_flight * 4), kLeast, kMost);
+  return std::clamp(std::bit_ceil(config.max_packets_in_flight * 8), kLeast, kMost);
 }
 
 }  // namespace

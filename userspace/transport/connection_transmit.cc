@@ -144,8 +144,8 @@ void Connection::Impl::TakePlanBack() {
 }
 
 void Connection::Impl::MakeRoom() {
-  // Twice a window has been sent since the oldest packet: what is known about it by now is all that
-  // will be. Without a verdict it counts as lost, but not as congestion.
+  // Windows have been sent since the oldest packet: what is known about it by now is all that will
+  // be. Without a verdict it counts as lost, but not as congestion.
   while (sent.full()) {
     SentPacket& oldest = sent[sent.begin()];
     if (oldest.state == PacketState::kInFlight) {

@@ -24,7 +24,9 @@ class HyStart {
   static constexpr int kCssRounds = 5;
   static constexpr int kRttSamples = 8;
   static constexpr int kMinRttDivisor = 8;
-  static constexpr Duration kMinRttThreshold = Duration::Millis(4);
+  // RFC 9406 has 4 ms, for the internet. Where the whole queue of a switch is 200 us long that
+  // never triggers; what a stalled thread adds to a round is told from a queue by CSS.
+  static constexpr Duration kMinRttThreshold = Duration::Micros(100);
   static constexpr Duration kMaxRttThreshold = Duration::Millis(16);
 
  private:

@@ -7,14 +7,17 @@
 namespace netchannel::transport {
 namespace {
 
+// A late packet is waited for while this many windows of others go past it.
+constexpr uint32_t kWindowsTracked = 8;
 constexpr uint32_t kFirstPackets = 16;
 constexpr uint32_t kFirstSegments = 2 * kMaxSegmentsPerPacket;
 
 }  // namespace
 
 SentPackets::SentPackets(uint32_t max_in_flight)
-    : max_packets_(std::max(kFirstPackets, std::bit_ceil(max_in_flight * 2))),
-      max_segments_(max_packets_ * kMaxSegmentsPerPacket) {}
+    : max_packets_(std::max(kFirstPackets, std::bit_ceil(max_in_flight * kWindowsTracked))),
+      max_segments_(
+          std::max(kFirstSegments, std::bit_ceil(max_in_flight) * 2 * kMaxSegmentsPerPacket)) {}
 
 uint32_t SentPackets::SegmentStart() const {
   if (segment_capacity_ == 0) return segment_end_;

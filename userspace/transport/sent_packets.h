@@ -51,7 +51,8 @@ struct SentPacket {
 
 class SentPackets {
  public:
-  // Tracks up to twice `max_in_flight` packets: a window, and the round trip before it.
+  // Tracks the last 8 * `max_in_flight` packet numbers at most, with room for the segments of two
+  // full windows of the fullest packets.
   explicit SentPackets(uint32_t max_in_flight);
 
   PacketNumber begin() const { return begin_; }

@@ -189,6 +189,7 @@ void TransportEndpoint::Transmit(Time now) {
     Require(++burst <= 100'000, "the transport sends without end");
   }
   max_burst_ = std::max(max_burst_, burst);
+  if (controls_written_ < workload_.controls) WakeAt(now + Duration::Millis(1));
 }
 
 bool TransportEndpoint::SentAll() const {

@@ -38,7 +38,7 @@ TransportLinkConfig RandomLink(SeededRng& rng) {
 TransportWorkload RandomWorkload(SeededRng& rng) {
   TransportWorkload work;
   work.streams = 1 + static_cast<uint32_t>(rng.Below(rng.Chance(0.3) ? 100 : 4));
-  work.bytes_per_stream = 1 + rng.Below(400'000 / work.streams);
+  work.bytes_per_stream = 1 + rng.Below((rng.Chance(0.1) ? 8'000'000 : 400'000) / work.streams);
   work.write_bytes = 1 + static_cast<uint32_t>(rng.Below(rng.Chance(0.5) ? 200 : 40'000));
   work.backlog = 1 + rng.Below(200'000);
   work.controls = static_cast<uint32_t>(rng.Below(50));

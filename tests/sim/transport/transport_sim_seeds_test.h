@@ -9,7 +9,7 @@ namespace netchannel::sim {
 
 struct SeedRange {
   uint64_t first = 1;
-  uint64_t count = 300;
+  uint64_t count = 1000;
 };
 SeedRange& Seeds();
 
