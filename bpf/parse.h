@@ -101,6 +101,14 @@ static __always_inline __be16 parse_link(struct cursor *cursor)
 	return protocol;
 }
 
+/* Such addresses are for tables and sockets; on the wire nobody owns them (RFC 4291, 2.5.5.2). */
+static __always_inline _Bool is_mapped_ipv4(const struct nc_address *address)
+{
+	const __u32 *words = (const __u32 *)address->bytes;
+
+	return words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff);
+}
+
 static __always_inline void map_ipv4(struct nc_address *address, __be32 ipv4)
 {
 	__u32 *words = (__u32 *)address->bytes;
@@ -195,6 +203,8 @@ static __always_inline enum nc_verdict parse_ipv6(struct cursor *cursor, struct 
 	packet->ip_length = sizeof(*ip) + packet->payload_length;
 	__builtin_memcpy(&packet->source, &ip->saddr, sizeof(packet->source));
 	__builtin_memcpy(&packet->destination, &ip->daddr, sizeof(packet->destination));
+	if (is_mapped_ipv4(&packet->destination))
+		return NC_PASS_OTHER_ADDRESS;
 	next_header = ip->nexthdr;
 	for (int i = 0; i < MAX_IPV6_EXTENSIONS && is_ipv6_extension(next_header); i++) {
 		next_header = parse_ipv6_extension(cursor, packet, next_header, &verdict);
