@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The bytes of one direction of a stream, kept in a power-of-two ring: stream offset o lives at
-// base[o & (size - 1)]. A view owns nothing; the memory is an IPC region's (ipc/region.h) or a test's.
+// base[o & (size - 1)]. A view owns nothing; the memory is an IPC region's (ipc/region.h) or a
+// test's.
 //
-// Invariant: at most `size` consecutive offsets are live at once; who may write which part is said by
-// the owner of the ring (the writer's free part, the reader's filled part), not here.
-// Thread: a view may be copied freely; the bytes follow their owner's rule.
+// Invariant: at most `size` consecutive offsets are live at once; who may write which part is said
+// by the owner of the ring (the writer's free part, the reader's filled part), not here. Thread: a
+// view may be copied freely; the bytes follow their owner's rule.
 #pragma once
 
 #include <cstddef>

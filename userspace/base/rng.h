@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Randomness as an argument. Tokens, cookies' keys and the first ports of a host come from an Rng; the
-// stack passes one seeded from the kernel (stack/), tests one seeded from a number.
-// Thread: one at a time. Errors: none.
+// Randomness as an argument. Tokens, cookies' keys and the first ports of a host come from an Rng;
+// the stack passes one seeded from the kernel (stack/), tests one seeded from a number. Thread: one
+// at a time. Errors: none.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,8 @@ class Rng {
   bool Chance(double p) { return static_cast<double>(Next() >> 11) * 0x1.0p-53 < p; }
 };
 
-// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): reproducible, not unguessable. Tests and simulation only.
+// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): reproducible, not unguessable. Tests and simulation
+// only.
 class SeededRng final : public Rng {
  public:
   explicit SeededRng(uint64_t seed) : state_(seed) {}

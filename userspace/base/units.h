@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Strong types for the quantities that are easily confused: instants, durations, byte counts, rates.
+// Strong types for the quantities that are easily confused: instants, durations, byte counts,
+// rates.
 //
 // All are trivially copyable integers with the arithmetic that makes sense and no other: instants
 // subtract to durations, durations scale, bytes over a rate give a duration. absl::Time is not used
-// because the data path does this arithmetic per packet and absl's saturating 96-bit form costs there.
+// because the data path does this arithmetic per packet and absl's saturating 96-bit form costs
+// there.
 //
-// Thread: values, no owner. Errors: none; overflow is a caller's bug (an int64 of nanoseconds lasts 292 years).
+// Thread: values, no owner. Errors: none; overflow is a caller's bug (an int64 of nanoseconds lasts
+// 292 years).
 #pragma once
 
 #include <compare>
@@ -31,11 +34,18 @@ class Duration {
   constexpr double seconds() const { return static_cast<double>(nanos_) * 1e-9; }
 
   constexpr auto operator<=>(const Duration&) const = default;
-  friend constexpr Duration operator+(Duration a, Duration b) { return Duration(a.nanos_ + b.nanos_); }
-  friend constexpr Duration operator-(Duration a, Duration b) { return Duration(a.nanos_ - b.nanos_); }
+  friend constexpr Duration operator+(Duration a, Duration b) {
+    return Duration(a.nanos_ + b.nanos_);
+  }
+  friend constexpr Duration operator-(Duration a, Duration b) {
+    return Duration(a.nanos_ - b.nanos_);
+  }
   friend constexpr Duration operator*(Duration a, int64_t k) { return Duration(a.nanos_ * k); }
   friend constexpr Duration operator/(Duration a, int64_t k) { return Duration(a.nanos_ / k); }
-  constexpr Duration& operator+=(Duration d) { nanos_ += d.nanos_; return *this; }
+  constexpr Duration& operator+=(Duration d) {
+    nanos_ += d.nanos_;
+    return *this;
+  }
 
  private:
   explicit constexpr Duration(int64_t n) : nanos_(n) {}
@@ -54,7 +64,9 @@ class Time {
   constexpr bool is_infinite() const { return *this == Infinite(); }
 
   constexpr auto operator<=>(const Time&) const = default;
-  friend constexpr Duration operator-(Time a, Time b) { return Duration::Nanos(a.nanos_ - b.nanos_); }
+  friend constexpr Duration operator-(Time a, Time b) {
+    return Duration::Nanos(a.nanos_ - b.nanos_);
+  }
   friend constexpr Time operator+(Time t, Duration d) { return Time(t.nanos_ + d.nanos()); }
   friend constexpr Time operator-(Time t, Duration d) { return Time(t.nanos_ - d.nanos()); }
 
@@ -75,12 +87,14 @@ class Bandwidth {
   static constexpr Bandwidth BitsPerSecond(uint64_t b) { return Bandwidth(b / 8); }
   static constexpr Bandwidth FromBytesAndTime(ByteCount bytes, Duration d) {
     if (d <= Duration::Zero()) return Bandwidth(std::numeric_limits<uint64_t>::max());
-    return Bandwidth(static_cast<uint64_t>(static_cast<double>(bytes) * 1e9 / static_cast<double>(d.nanos())));
+    return Bandwidth(
+        static_cast<uint64_t>(static_cast<double>(bytes) * 1e9 / static_cast<double>(d.nanos())));
   }
   constexpr uint64_t bytes_per_second() const { return rate_; }
   constexpr Duration TimeFor(ByteCount bytes) const {
     if (rate_ == 0) return Duration::Infinite();
-    return Duration::Nanos(static_cast<int64_t>(static_cast<double>(bytes) * 1e9 / static_cast<double>(rate_)));
+    return Duration::Nanos(
+        static_cast<int64_t>(static_cast<double>(bytes) * 1e9 / static_cast<double>(rate_)));
   }
   constexpr auto operator<=>(const Bandwidth&) const = default;
 

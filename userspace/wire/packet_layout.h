@@ -7,8 +7,8 @@
 //
 //   header (20 bytes)    version 8 | type 8 | flags 16 | token 64 | packet number 64
 //
-// `token` is the random name that the RECEIVER of the packet gave to the channel. A packet whose token
-// is not known is dropped and counted, whatever else it says.
+// `token` is the random name that the RECEIVER of the packet gave to the channel. A packet whose
+// token is not known is dropped and counted, whatever else it says.
 #pragma once
 
 #include <array>
@@ -35,14 +35,16 @@ inline constexpr ByteCount kHeaderSize = 20;
 enum class RecordType : uint8_t {
   kPadding = 0,  // one zero byte; nothing but zero bytes follows it to the end of the packet
   kPing = 1,     // type 8. Asks for an acknowledgement
-  kAck = 2,      // type 8 | range count 8 | flags 16 | delay us 32 | largest 64 | CE count 64 | first length 32
-                 //   | (gap 32 | length 32) * (range count)
-  kData = 3,     // type 8 | flags 8 (1: fin) | length 16 | stream 64 | offset 64 | bytes
-  kOpen = 4,     // type 8 | class 8 | source port 16 | destination port 16 | reserved 16 | stream 64 | receive limit 64
-  kAccept = 5,   // type 8 | reserved 56 | stream 64 | receive limit 64
-  kWindow = 6,   // type 8 | reserved 56 | stream 64 | receive limit 64
-  kReset = 7,    // type 8 | reserved 8 | code 16 | reserved 32 | stream 64
-  kClose = 8,    // type 8 | reserved 8 | code 16 | reserved 32. The session ends
+  kAck = 2,   // type 8 | range count 8 | flags 16 | delay us 32 | largest 64 | CE count 64 | first
+              // length 32
+              //   | (gap 32 | length 32) * (range count)
+  kData = 3,  // type 8 | flags 8 (1: fin) | length 16 | stream 64 | offset 64 | bytes
+  kOpen = 4,  // type 8 | class 8 | source port 16 | destination port 16 | reserved 16 | stream 64 |
+              // receive limit 64
+  kAccept = 5,  // type 8 | reserved 56 | stream 64 | receive limit 64
+  kWindow = 6,  // type 8 | reserved 56 | stream 64 | receive limit 64
+  kReset = 7,   // type 8 | reserved 8 | code 16 | reserved 32 | stream 64
+  kClose = 8,   // type 8 | reserved 8 | code 16 | reserved 32. The session ends
 };
 
 inline constexpr ByteCount kPingRecordSize = 1;
@@ -55,7 +57,8 @@ inline constexpr ByteCount kWindowRecordSize = 24;
 inline constexpr ByteCount kResetRecordSize = 16;
 inline constexpr ByteCount kCloseRecordSize = 8;
 
-// The number of (gap, length) pairs after the first range: what bounds an ACK and the receiver's memory.
+// The number of (gap, length) pairs after the first range: what bounds an ACK and the receiver's
+// memory.
 inline constexpr int kMaxAckRanges = 32;
 inline constexpr ByteCount kMaxDataLength = 65535;
 
@@ -80,16 +83,16 @@ enum class CloseCode : uint16_t {
 // Bounds that validation uses.
 inline constexpr StreamId kMinStreamId = 2;  // ids count up from 1 above the role bit
 inline constexpr StreamOffset kMaxStreamOffset = uint64_t{1} << 62;  // 292 years at 500 Mbyte/s
-inline constexpr ByteCount kMinPacketSize = 1200;  // every path carries it: RFC 9000 section 14
+inline constexpr ByteCount kMinPacketSize = 1200;   // every path carries it: RFC 9000 section 14
 inline constexpr ByteCount kMaxPacketSize = 65507;  // what UDP over IPv4 can carry
 inline constexpr int kMaxChannels = 16;             // of a session
 
-// An acknowledgement as values. Range 0 is [largest - lengths[0] + 1, largest]; each further range lies
-// `gap` unacknowledged numbers below the one before it.
+// An acknowledgement as values. Range 0 is [largest - lengths[0] + 1, largest]; each further range
+// lies `gap` unacknowledged numbers below the one before it.
 struct Ack {
   PacketNumber largest = 0;
-  Duration delay;        // between the receipt of `largest` and this ACK
-  uint64_t ce_count = 0; // packets received with the CE mark, in total
+  Duration delay;         // between the receipt of `largest` and this ACK
+  uint64_t ce_count = 0;  // packets received with the CE mark, in total
   uint32_t first_length = 0;
   uint8_t range_count = 0;
   struct Range {
