@@ -19,5 +19,5 @@ if ((EUID != 0)); then
 fi
 nc_install_deps
 nc_configure "$NC_ROOT/build"
-nc_ninja "$NC_ROOT/build" netchannel
+nc_ninja "$NC_ROOT/build" "${NC_PROGRAMS[@]}"
 exec python3 "$NC_ROOT/tests/bench/bench.py" --binary "$NC_ROOT/build/userspace/cli/netchannel" "$@"

@@ -3,6 +3,10 @@
 #
 # Builds. Sourced; needs NC_ROOT, the checkout.
 
+# What the other scripts run: the command, and the loader of the XDP program. As ninja's targets.
+# shellcheck disable=SC2034  # used by those who source this
+NC_PROGRAMS=(userspace/cli/netchannel userspace/netdriver/xdp/netchannel-xdp)
+
 # nc_configure DIR [MESON OPTION...]: sets the build directory up, or leaves it when it is. CC and CXX count.
 nc_configure() {
   local dir=$1

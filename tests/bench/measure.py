@@ -41,9 +41,10 @@ def run_pair(server_command, client_command, seconds):
             client = start(client_command)
             try:
                 out, error = client.communicate(timeout=seconds + GRACE_SECONDS)
-            except BaseException:
+            except subprocess.TimeoutExpired as error:
+                raise RuntimeError(f"no end after {error.timeout} s: {' '.join(error.cmd)}") from error
+            finally:
                 stop(client)
-                raise
             if client.returncode != 0:
                 raise RuntimeError(f"client: {error.strip()}")
             server.wait(timeout=GRACE_SECONDS)

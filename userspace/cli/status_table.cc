@@ -42,13 +42,38 @@ bool IsTable(const Json& value) {
          std::all_of(value.begin(), value.end(), [](const Json& row) { return row.is_object(); });
 }
 
-std::string RenderTable(const Json& rows, const std::string& indent) {
+// Members that are tables themselves are not columns.
+std::vector<std::string> ColumnsOf(const Json& rows) {
   std::vector<std::string> columns;
   for (const auto& row : rows) {
     for (const auto& [key, cell] : row.items()) {
+      if (IsTable(cell)) continue;
       if (std::find(columns.begin(), columns.end(), key) == columns.end()) columns.push_back(key);
     }
   }
+  return columns;
+}
+
+// The tables inside the rows, by member name: all rows' together, each led by the first member of
+// its outer row.
+Json InnerTables(const Json& rows) {
+  Json tables = Json::object();
+  for (const auto& row : rows) {
+    for (const auto& [key, cell] : row.items()) {
+      if (!IsTable(cell)) continue;
+      for (const auto& inner : cell) {
+        Json led = Json::object();
+        led[row.begin().key()] = row.front();
+        led.update(inner);
+        tables[key].push_back(std::move(led));
+      }
+    }
+  }
+  return tables;
+}
+
+std::string RenderTable(const Json& rows, const std::string& indent) {
+  const std::vector<std::string> columns = ColumnsOf(rows);
   std::vector<std::string> lines(rows.size() + 1, indent);
   for (const std::string& column : columns) {
     std::vector<std::string> cells = {column};
@@ -83,7 +108,7 @@ std::string RenderObject(const Json& object, const std::string& indent) {
       absl::StrAppend(&out, indent, key, "\n", RenderObject(value, indent + "  "));
     } else if (IsTable(value)) {
       absl::StrAppend(&out, indent, key, " (", value.size(), ")\n",
-                      RenderTable(value, indent + "  "));
+                      RenderTable(value, indent + "  "), RenderObject(InnerTables(value), indent));
     } else {
       absl::StrAppend(&out, indent, Pad(key, width, false), "  ", ValueText(value), "\n");
     }
