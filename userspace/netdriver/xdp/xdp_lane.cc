@@ -23,7 +23,9 @@ XdpLane::XdpLane(const LaneInfo& info, uint16_t udp_port, absl::Span<std::byte> 
       udp_port_(udp_port),
       umem_(umem),
       port_(port),
-      tx_pool_(tx_base, budget.tx_slots, budget.tx_chunks_per_slot) {}
+      tx_pool_(tx_base, budget.tx_slots, budget.tx_chunks_per_slot) {
+  port_->AddTxPool(&tx_pool_);
+}
 
 void XdpLane::Attach(xdp::Xsk* xsk, bool zero_copy) {
   xsk_ = xsk;
