@@ -123,12 +123,15 @@ std::optional<DropReason> Receiver::OnStale(const wire::Datagram& datagram, uint
 std::optional<DropReason> Receiver::OnHandshake(Time now, uint32_t lane, const RxPacket& packet,
                                                 const wire::Datagram& datagram,
                                                 wire::PacketError version, wire::PacketType type) {
-  if (datagram.payload_length > kMaxHandshakeSize) return DropReason::kBadHandshake;
+  const bool other_version = version == wire::PacketError::kBadVersion;
+  if (datagram.payload_length > kMaxHandshakeSize) {
+    return other_version ? DropReason::kBadVersion : DropReason::kBadHandshake;
+  }
   std::array<std::byte, kMaxHandshakeSize> linear;
   const wire::MutableBytes bytes(linear.data(), datagram.payload_length);
   wire::CopyOut(ChunksOf(packet), datagram.payload_offset, bytes);
   const ReturnPath back = PathBack(lane, packet, datagram);
-  if (version == wire::PacketError::kBadVersion) return handshaker_->OnOtherVersion(bytes, back);
+  if (other_version) return handshaker_->OnOtherVersion(bytes, back);
   return handshaker_->OnPacket(now, type, bytes, back);
 }
 
