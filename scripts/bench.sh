@@ -18,6 +18,6 @@ if ((EUID != 0)); then
   exit 1
 fi
 nc_install_deps
-nc_configure "$NC_ROOT/build"
-nc_ninja "$NC_ROOT/build" "${NC_PROGRAMS[@]}"
-exec python3 "$NC_ROOT/tests/bench/bench.py" --binary "$NC_ROOT/build/userspace/cli/netchannel" "$@"
+nc_configure "$NC_BUILD"
+nc_ninja "$NC_BUILD" "${NC_PROGRAMS[@]}"
+exec python3 "$NC_ROOT/tests/bench/bench.py" --binary "$NC_BUILD/userspace/cli/netchannel" "$@"

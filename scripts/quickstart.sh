@@ -151,9 +151,9 @@ say() { echo "== $*" >&2; }
 
 say "packages and build"
 nc_install_deps
-nc_configure "$NC_ROOT/build"
-nc_ninja "$NC_ROOT/build" "${NC_PROGRAMS[@]}"
-netchannel=$NC_ROOT/build/userspace/cli/netchannel
+nc_configure "$NC_BUILD"
+nc_ninja "$NC_BUILD" "${NC_PROGRAMS[@]}"
+netchannel=$NC_BUILD/userspace/cli/netchannel
 
 say "two hosts: namespaces $xdp-a and $xdp-b, MTU $MTU, $QUEUES queues"
 make_work_directory

@@ -10,7 +10,8 @@
 #   --sanitize  more: these two sanitizers on all tests, the thread sanitizer on all tests but bpf's
 #   --long      more seeds and longer fuzzing (NETCHANNEL_LONG=1 in the tests' environment), clang-tidy
 #
-# Live and BPF tests need root; without it they are skipped. Builds stay in build/, build-asan/, build-tsan/.
+# Live and BPF tests need root; without it they are skipped. Builds stay in build/, build-asan/ and build-tsan/, or
+# in $NETCHANNEL_BUILD, $NETCHANNEL_BUILD-asan and $NETCHANNEL_BUILD-tsan.
 set -euo pipefail
 NC_ROOT=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/lib/deps.sh
@@ -92,18 +93,18 @@ export ASAN_OPTIONS=detect_stack_use_after_return=1:abort_on_error=0
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
-CC=gcc CXX=g++ nc_configure "$NC_ROOT/build"
-run gcc "$NC_ROOT/build" 1 ''
+CC=gcc CXX=g++ nc_configure "$NC_BUILD"
+run gcc "$NC_BUILD" 1 ''
 
-sanitized_build "$NC_ROOT/build-asan" address,undefined
+sanitized_build "$NC_BUILD-asan" address,undefined
 if ((sanitize)); then
-  run asan "$NC_ROOT/build-asan" 5 unit sim fuzz bpf live
-  sanitized_build "$NC_ROOT/build-tsan" thread
-  run tsan "$NC_ROOT/build-tsan" 10 unit sim live
+  run asan "$NC_BUILD-asan" 5 unit sim fuzz bpf live
+  sanitized_build "$NC_BUILD-tsan" thread
+  run tsan "$NC_BUILD-tsan" 10 unit sim live
 else
-  run asan "$NC_ROOT/build-asan" 5 unit sim fuzz
+  run asan "$NC_BUILD-asan" 5 unit sim fuzz
 fi
-if ((long)); then tidy "$NC_ROOT/build-asan"; fi
+if ((long)); then tidy "$NC_BUILD-asan"; fi
 
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0))

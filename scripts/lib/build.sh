@@ -1,7 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Builds. Sourced; needs NC_ROOT, the checkout.
+# Builds. Sourced; needs NC_ROOT, the checkout. NETCHANNEL_BUILD in the environment names another build directory than
+# build/; setup.sh and teardown.sh read it too.
+
+NC_BUILD=${NETCHANNEL_BUILD:-$NC_ROOT/build}
+export NETCHANNEL_BUILD=$NC_BUILD
 
 # What the other scripts run: the command, and the loader of the XDP program. As ninja's targets.
 # shellcheck disable=SC2034  # used by those who source this
