@@ -27,8 +27,10 @@
 // the position with acquire before it touches bytes. A side that is about to sleep stores its `sleeping`
 // word, then (sequentially consistent) looks once more; a side that has published looks at the other's
 // `sleeping` word after a sequentially consistent fence, and wakes only if it is set. So no wake-up is lost
-// and none is sent to a thread that runs. The same pattern guards SocketSlot::dirty and ::queued: who clears
-// the flag fences and then looks at the positions; who moves a position fences and then looks at the flag.
+// and none is sent to a thread that runs. The same pattern guards SocketSlot::dirty: the
+// stack clears it, fences, and then reads the positions; the application moves a position, fences, and then
+// looks at it. For `waiters`, `wait_set` and `queued` the stack's move of `event` is the fence, and the
+// application, which changes them, looks at `event` before it looks at the rest.
 #pragma once
 
 #include <atomic>
@@ -149,7 +151,8 @@ struct SocketSlot {
   std::atomic<uint64_t> received;                          // end of the complete bytes in the receive ring
   std::atomic<uint32_t> flags;                             // kFlag*
   std::atomic<uint32_t> error;                             // errno; the application takes it (exchange with 0)
-  std::atomic<uint32_t> event;                             // futex: moves with every change above
+  std::atomic<uint32_t> event;                             // futex: moves with every change above (and when
+                                                           // the application shuts down its own end)
   Address local, peer;                                     // valid from the change to connected or listening on
   // Written by both.
   alignas(kCacheLine) std::atomic<uint32_t> dirty;   // 1: in the doorbell ring (application sets, stack clears)

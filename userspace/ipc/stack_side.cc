@@ -148,36 +148,40 @@ void StackSide::Publish(uint32_t slot, const PublishedState& state) {
 
 bool StackSide::IsReady(const SocketSlot& shared, const PublishedState& published) const {
   if (IsOver(published.flags, published.error) || PeerFin(published.flags)) return true;
-  const uint32_t interest = shared.interest.load(std::memory_order_relaxed);
+  const uint32_t interest = shared.interest.load(std::memory_order_seq_cst);
   if ((interest & kInterestRead) != 0 &&
       IsReadable(published.flags, published.received,
                  shared.consumed.load(std::memory_order_relaxed))) {
     return true;
   }
   return (interest & kInterestWrite) != 0 && StateOf(published.flags) == SlotState::kConnected &&
-         IsWritable(WriteRoom(shared.written.load(std::memory_order_relaxed),
-                              published.acknowledged, ring_bytes()),
-                    ring_bytes());
+         HasRoom(shared, published);
 }
 
+bool StackSide::HasRoom(const SocketSlot& shared, const PublishedState& published) const {
+  const uint64_t written = shared.written.load(std::memory_order_relaxed);
+  return IsWritable(WriteRoom(written, published.acknowledged, ring_bytes()), ring_bytes());
+}
+
+// Everything is stored. Moving `event` is the fence: all of this side's looks below, and the
+// application's at `event` after it has set `waiters`, `wait_set` or `queued`, are in the one order
+// of seq_cst operations. So either it is seen here, or it sees this event and with it everything
+// stored before.
 void StackSide::Notify(uint32_t slot, const Change& change) {
   SocketSlot* shared = region_.slot(slot);
-  Slot& own = slots_[slot];
-  shared->event.store(++own.event, std::memory_order_release);
-  FullFence();
-  const uint32_t waiters = shared->waiters.load(std::memory_order_relaxed);
+  const PublishedState& published = slots_[slot].published;
+  shared->event.fetch_add(1, std::memory_order_seq_cst);
+  const uint32_t waiters = shared->waiters.load(std::memory_order_seq_cst);
   if (waiters != 0) {
-    const bool writers = (waiters & kWriteWaiters) != 0 && change.write &&
-                         IsWritable(WriteRoom(shared->written.load(std::memory_order_relaxed),
-                                              own.published.acknowledged, ring_bytes()),
-                                    ring_bytes());
     const bool readers = (waiters & kReadWaiters) != 0 && change.read;
+    const bool writers =
+        (waiters & kWriteWaiters) != 0 && change.write && HasRoom(*shared, published);
     if (change.state || readers || writers) FutexWakeAll(shared->event, FutexScope::kShared);
   }
-  const uint32_t set = shared->wait_set.load(std::memory_order_relaxed);
-  if (set >= kWaitSets || !IsReady(*shared, own.published)) return;
-  if (shared->queued.load(std::memory_order_relaxed) != 0) return;
-  if (shared->queued.exchange(1, std::memory_order_acq_rel) == 0) wait_sets_.Push(set, slot);
+  const uint32_t set = shared->wait_set.load(std::memory_order_seq_cst);
+  if (set >= kWaitSets || !IsReady(*shared, published)) return;
+  if (shared->queued.load(std::memory_order_seq_cst) != 0) return;
+  if (shared->queued.exchange(1, std::memory_order_seq_cst) == 0) wait_sets_.Push(set, slot);
 }
 
 uint64_t StackSide::AcceptWaiting(uint32_t listener) const {
@@ -201,17 +205,21 @@ bool StackSide::PushAccept(uint32_t listener, uint32_t socket) {
   return true;
 }
 
-std::optional<uint32_t> StackSide::PopUnaccepted(uint32_t listener) {
-  // Bounded by what the ring can hold. Entries that the application has changed are passed over.
-  while (InUse(listener) && AcceptWaiting(listener) > 0) {
-    Slot& own = slots_[listener];
-    own.accepts -= kAcceptEntrySize;
+std::vector<uint32_t> StackSide::TakeUnaccepted(uint32_t listener) {
+  std::vector<uint32_t> sockets;
+  if (!InUse(listener) || StateOf(slots_[listener].published.flags) != SlotState::kListening)
+    return sockets;
+  Slot& own = slots_[listener];
+  const uint64_t consumed = region_.slot(listener)->consumed.load(std::memory_order_acquire);
+  // A position that breaks the rule names no connections; they end with their application.
+  if (own.accepts - consumed > ring_bytes()) return sockets;
+  for (uint64_t at = consumed; own.accepts - at >= kAcceptEntrySize; at += kAcceptEntrySize) {
     uint32_t socket = kNoIndex;
-    region_.receive_ring(listener).CopyOut(
-        own.accepts, {reinterpret_cast<std::byte*>(&socket), sizeof(socket)});
-    if (InUse(socket)) return socket;
+    region_.receive_ring(listener).CopyOut(at,
+                                           {reinterpret_cast<std::byte*>(&socket), sizeof(socket)});
+    if (InUse(socket) && socket != listener) sockets.push_back(socket);
   }
-  return std::nullopt;
+  return sockets;
 }
 
 void StackSide::Disconnect(int error) {

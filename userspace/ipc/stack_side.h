@@ -92,8 +92,10 @@ class StackSide {
   // doorbell).
   uint64_t AcceptWaiting(uint32_t listener) const;  // pushed and not yet taken
   bool PushAccept(uint32_t listener, uint32_t socket);
-  // When a listener closes: takes back what the application did not accept, one at a time.
-  std::optional<uint32_t> PopUnaccepted(uint32_t listener);
+  // When a listener closes, before FreeSlot: what the application did not accept. The application
+  // wrote the ring, so an entry may name any of its sockets, also twice; only slots in use are
+  // returned.
+  std::vector<uint32_t> TakeUnaccepted(uint32_t listener);
 
   int EventFd(uint32_t set) { return wait_sets_.EventFd(set); }
 
@@ -103,7 +105,6 @@ class StackSide {
  private:
   struct Slot {
     bool in_use = false;
-    uint32_t event = 0;
     uint64_t accepts = 0;  // connections pushed so far, in bytes of the ring
     PublishedState published;
   };
@@ -113,6 +114,7 @@ class StackSide {
   Change Store(SocketSlot* shared, const PublishedState& before, const PublishedState& after);
   void Notify(uint32_t slot, const Change& change);
   bool IsReady(const SocketSlot& shared, const PublishedState& published) const;
+  bool HasRoom(const SocketSlot& shared, const PublishedState& published) const;
 
   RegionView region_;
   DoorbellConsumer doorbells_;

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipc/calls.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cerrno>
+#include <thread>
+#include <vector>
+
+namespace netchannel::ipc {
+namespace {
+
+// A stack that only answers calls, on a thread that polls.
+class Answerer final : public StackLink {
+ public:
+  explicit Answerer(Region* region)
+      : region_(region), doorbells_(region->view()), server_(region->view()) {}
+  std::byte* region() override { return region_->base(); }
+  size_t region_size() const override { return region_->size(); }
+  void Wake() override {}
+  bool Lend(bool (*)(void*), void*, Time, bool) override { return false; }
+  void Attend() override {}
+  int WaitSetFd(uint32_t) override { return -1; }
+  std::string StatusJson() override { return {}; }
+
+  // Answers one call if there is one: the result is the argument, as a socket.
+  void Answer() {
+    const auto bell = doorbells_.Pop();
+    if (!bell) return;
+    const auto call = server_.Take(bell->index);
+    if (call) server_.Complete(bell->index, 0, call->argument);
+  }
+  CallServer& server() { return server_; }
+
+ private:
+  Region* region_;
+  DoorbellConsumer doorbells_;
+  CallServer server_;
+};
+
+class CallsTest : public testing::Test {
+ protected:
+  Call* Slot(uint32_t index) { return region_.view().call(index); }
+  void Submit(uint32_t index, uint32_t op, uint32_t socket) {
+    Slot(index)->op = op;
+    Slot(index)->socket = socket;
+    Slot(index)->state.store(static_cast<uint32_t>(CallState::kSubmitted));
+  }
+
+  Region region_ = *Region::Create({.socket_count = 16, .ring_bytes = 4096});
+  Answerer link_{&region_};
+};
+
+TEST_F(CallsTest, EachThreadGetsItsOwnAnswer) {
+  std::atomic<int> running{4};
+  std::vector<std::thread> threads;
+  for (uint32_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      CallClient client(region_.view(), &link_);
+      for (uint32_t i = 0; i < 300; ++i) {
+        CallRequest request;
+        request.argument = t * 1000 + i;
+        const CallResult result = client.Execute(request);
+        EXPECT_EQ(result.error, 0);
+        EXPECT_EQ(result.socket, t * 1000 + i);
+      }
+      running.fetch_sub(1);
+    });
+  }
+  while (running.load() != 0) {
+    link_.Answer();
+    std::this_thread::yield();
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(CallsTest, ArgumentsArriveWhole) {
+  std::thread caller([&] {
+    CallRequest request;
+    request.op = Op::kConnect;
+    request.socket = 5;
+    request.address.port = 80;
+    request.address.ip[15] = 9;
+    CallClient(region_.view(), &link_).Execute(request);
+  });
+  DoorbellConsumer doorbells(region_.view());
+  std::optional<Doorbell> bell;
+  while (!(bell = doorbells.Pop())) std::this_thread::yield();
+  const auto call = link_.server().Take(bell->index);
+  link_.server().Complete(bell->index, ECONNREFUSED, kNoIndex);
+  caller.join();
+  ASSERT_TRUE(call);
+  EXPECT_EQ(call->socket, 5u);
+  EXPECT_EQ(call->address.port, 80);
+  EXPECT_EQ(call->address.ip[15], 9);
+}
+
+TEST_F(CallsTest, ASlotThatWasNotSubmittedIsNotTaken) { EXPECT_FALSE(link_.server().Take(0)); }
+
+TEST_F(CallsTest, AnUnknownOperationIsAnsweredWithEinval) {
+  Submit(0, 99, 0);
+  EXPECT_FALSE(link_.server().Take(0));
+  EXPECT_EQ(Slot(0)->error, EINVAL);
+  EXPECT_EQ(Slot(0)->state.load(), static_cast<uint32_t>(CallState::kDone));
+}
+
+TEST_F(CallsTest, ASocketOutOfRangeIsAnsweredWithEinval) {
+  Submit(0, static_cast<uint32_t>(Op::kClose), 16);
+  EXPECT_FALSE(link_.server().Take(0));
+  EXPECT_EQ(Slot(0)->error, EINVAL);
+}
+
+TEST_F(CallsTest, ACallIsTakenOnce) {
+  Submit(0, static_cast<uint32_t>(Op::kClose), 1);
+  EXPECT_TRUE(link_.server().Take(0));
+  link_.server().Complete(0, 0, kNoIndex);
+  EXPECT_FALSE(link_.server().Take(0));
+}
+
+TEST_F(CallsTest, AStackThatGoesFailsACallThatWaits) {
+  std::thread caller(
+      [&] { EXPECT_EQ(CallClient(region_.view(), &link_).Execute({}).error, ENETDOWN); });
+  DoorbellConsumer doorbells(region_.view());
+  while (!doorbells.Pop()) std::this_thread::yield();
+  region_.view().header()->stack_gone.store(1);
+  link_.server().FailAll(ENETDOWN);
+  caller.join();
+}
+
+}  // namespace
+}  // namespace netchannel::ipc

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipc/stack_side.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "ipc/futex.h"
+#include "ipc/socket_slot.h"
+
+namespace netchannel::ipc {
+namespace {
+
+constexpr uint32_t Flags(SlotState state, uint32_t more = 0) {
+  return static_cast<uint32_t>(state) | more;
+}
+
+class StackSideTest : public testing::Test {
+ protected:
+  SocketSlot* Shared(uint32_t slot) { return region_.view().slot(slot); }
+  // A connected socket, watched in set 0 for `interest`.
+  uint32_t Connected(uint32_t interest = 0) {
+    const uint32_t slot = *side_.AllocateSlot();
+    state_.flags = Flags(SlotState::kConnected);
+    side_.Publish(slot, state_);
+    region_.view().wait_set(0)->in_use.store(1);
+    Shared(slot)->interest.store(interest);
+    if (interest != 0) Shared(slot)->wait_set.store(0);
+    return slot;
+  }
+  std::optional<uint32_t> PopReady() { return WaitSetConsumer(region_.view(), 0).Pop(); }
+
+  Region region_ = *Region::Create({.socket_count = 16, .ring_bytes = 4096});
+  StackSide side_{region_.view()};
+  DoorbellProducer bells_{region_.view()};
+  PublishedState state_;
+};
+
+TEST_F(StackSideTest, SlotsRunOutAndComeBack) {
+  for (int i = 0; i < 16; ++i) EXPECT_TRUE(side_.AllocateSlot());
+  EXPECT_FALSE(side_.AllocateSlot());
+  side_.FreeSlot(3);
+  EXPECT_EQ(side_.AllocateSlot(), 3u);
+}
+
+TEST_F(StackSideTest, FreeingTwiceOrOutOfRangeDoesNothing) {
+  const uint32_t slot = *side_.AllocateSlot();
+  side_.FreeSlot(slot);
+  side_.FreeSlot(slot);
+  side_.FreeSlot(kNoIndex);
+  for (int i = 0; i < 16; ++i) EXPECT_TRUE(side_.AllocateSlot());
+  EXPECT_FALSE(side_.AllocateSlot());
+}
+
+TEST_F(StackSideTest, AFreedSlotsMemoryGoesBack) {
+  const uint32_t slot = *side_.AllocateSlot();
+  struct stat before, used, after;
+  fstat(region_.fd(), &before);
+  std::memset(side_.SendRing(slot).base, 1, 4096);
+  std::memset(side_.ReceiveRing(slot).base, 1, 4096);
+  Shared(slot)->written.store(4096);
+  state_.received = 4096;
+  side_.Publish(slot, state_);
+  fstat(region_.fd(), &used);
+  side_.FreeSlot(slot);
+  fstat(region_.fd(), &after);
+  EXPECT_EQ(used.st_blocks - before.st_blocks, 16);
+  EXPECT_EQ(after.st_blocks, before.st_blocks);
+}
+
+TEST_F(StackSideTest, PublishStoresAndMovesTheEvent) {
+  const uint32_t slot = Connected();
+  const uint32_t event = Shared(slot)->event.load();
+  state_.received = 10;
+  state_.acknowledged = 20;
+  state_.flags |= kFlagPeerFin;
+  state_.peer.port = 99;
+  side_.Publish(slot, state_);
+  EXPECT_EQ(Shared(slot)->received.load(), 10u);
+  EXPECT_EQ(Shared(slot)->acknowledged.load(), 20u);
+  EXPECT_TRUE(PeerFin(Shared(slot)->flags.load()));
+  EXPECT_EQ(LoadAddress(&Shared(slot)->peer).port, 99);
+  EXPECT_NE(Shared(slot)->event.load(), event);
+}
+
+TEST_F(StackSideTest, PublishingNoChangeDoesNotMoveTheEvent) {
+  const uint32_t slot = Connected();
+  const uint32_t event = Shared(slot)->event.load();
+  side_.Publish(slot, state_);
+  EXPECT_EQ(Shared(slot)->event.load(), event);
+}
+
+TEST_F(StackSideTest, AStickyErrorIsPublishedOnce) {
+  const uint32_t slot = Connected();
+  state_.error = ECONNRESET;
+  side_.Publish(slot, state_);
+  EXPECT_EQ(Shared(slot)->error.exchange(0), static_cast<uint32_t>(ECONNRESET));
+  EXPECT_TRUE(side_.ReadPositions(slot).error_taken);
+  state_.received = 1;
+  side_.Publish(slot, state_);
+  EXPECT_EQ(Shared(slot)->error.load(), 0u);
+}
+
+TEST_F(StackSideTest, AReadyWatchedSocketIsPushedOnce) {
+  const uint32_t slot = Connected(kInterestRead);
+  state_.received = 1;
+  side_.Publish(slot, state_);
+  state_.received = 2;
+  side_.Publish(slot, state_);
+  EXPECT_EQ(PopReady(), slot);
+  EXPECT_EQ(PopReady(), std::nullopt);
+}
+
+TEST_F(StackSideTest, AfterQueuedIsClearedItIsPushedAgain) {
+  const uint32_t slot = Connected(kInterestRead);
+  state_.received = 1;
+  side_.Publish(slot, state_);
+  PopReady();
+  Shared(slot)->queued.store(0);
+  state_.received = 2;
+  side_.Publish(slot, state_);
+  EXPECT_EQ(PopReady(), slot);
+}
+
+TEST_F(StackSideTest, InterestDecidesWhatIsPushed) {
+  const uint32_t slot = Connected(kInterestWrite);
+  Shared(slot)->written.store(4096);  // full
+  state_.received = 1;
+  side_.Publish(slot, state_);
+  EXPECT_EQ(PopReady(), std::nullopt);
+  state_.acknowledged = 1024;  // a quarter is free
+  side_.Publish(slot, state_);
+  EXPECT_EQ(PopReady(), slot);
+}
+
+TEST_F(StackSideTest, FailureIsPushedWhateverTheInterest) {
+  const uint32_t slot = Connected(kInterestWrite);
+  Shared(slot)->written.store(4096);
+  state_.error = ETIMEDOUT;
+  state_.flags = Flags(SlotState::kClosed);
+  side_.Publish(slot, state_);
+  EXPECT_EQ(PopReady(), slot);
+}
+
+TEST_F(StackSideTest, AWaitSetOutOfRangeIsIgnored) {
+  const uint32_t slot = Connected(kInterestRead);
+  Shared(slot)->wait_set.store(kWaitSets + 5);
+  state_.received = 1;
+  side_.Publish(slot, state_);
+  EXPECT_EQ(PopReady(), std::nullopt);
+}
+
+TEST_F(StackSideTest, AReaderAsleepIsWoken) {
+  const uint32_t slot = Connected();
+  SocketSlot* shared = Shared(slot);
+  std::thread reader([&] {
+    shared->waiters.fetch_add(kReadWaiter);
+    for (;;) {
+      const uint32_t event = shared->event.load();
+      if (shared->received.load() != 0) break;
+      FutexWait(shared->event, event, Time::Infinite(), FutexScope::kShared);
+    }
+  });
+  while (shared->waiters.load() == 0) std::this_thread::yield();
+  state_.received = 1;
+  side_.Publish(slot, state_);
+  reader.join();
+}
+
+TEST_F(StackSideTest, ClearingDirtyThenReadingMissesNoPosition) {
+  const uint32_t slot = Connected();
+  SocketSlot* shared = Shared(slot);
+  constexpr uint64_t kLast = 20000;
+  std::thread writer([&] {
+    for (uint64_t position = 1; position <= kLast; ++position) {
+      shared->written.store(position, std::memory_order_seq_cst);
+      if (shared->dirty.load() == 0 && shared->dirty.exchange(1) == 0) bells_.Push(slot);
+    }
+  });
+  uint64_t seen = 0;
+  while (seen != kLast) {
+    if (!side_.PopDoorbell()) {
+      std::this_thread::yield();
+      continue;
+    }
+    side_.ClearDirty(slot);
+    seen = side_.ReadPositions(slot).written;
+  }
+  writer.join();
+}
+
+TEST_F(StackSideTest, ADoorbellOfAFreeSlotIsSwallowedAndDoesNotSilenceTheNext) {
+  Shared(4)->dirty.store(1);
+  bells_.Push(4);
+  EXPECT_FALSE(side_.PopDoorbell());
+  EXPECT_EQ(Shared(4)->dirty.load(), 0u);
+}
+
+TEST_F(StackSideTest, ACallOnAFreeSlotIsAnsweredWithEbadf) {
+  Call* call = region_.view().call(0);
+  call->op = static_cast<uint32_t>(Op::kClose);
+  call->socket = 2;
+  call->state.store(static_cast<uint32_t>(CallState::kSubmitted));
+  EXPECT_FALSE(side_.TakeCall(0));
+  EXPECT_EQ(call->error, EBADF);
+}
+
+class ListenerTest : public StackSideTest {
+ protected:
+  void SetUp() override {
+    listener_ = *side_.AllocateSlot();
+    state_.flags = Flags(SlotState::kListening);
+    side_.Publish(listener_, state_);
+  }
+  uint32_t listener_ = 0;
+};
+
+TEST_F(ListenerTest, AcceptsAreNamedInTheRing) {
+  EXPECT_TRUE(side_.PushAccept(listener_, 9));
+  EXPECT_EQ(Shared(listener_)->received.load(), kAcceptEntrySize);
+  uint32_t socket = 0;
+  std::memcpy(&socket, side_.ReceiveRing(listener_).base, sizeof(socket));
+  EXPECT_EQ(socket, 9u);
+  EXPECT_EQ(side_.AcceptWaiting(listener_), 1u);
+}
+
+TEST_F(ListenerTest, PublishDoesNotMoveTheAcceptPosition) {
+  side_.PushAccept(listener_, 9);
+  state_.local.port = 80;
+  side_.Publish(listener_, state_);
+  EXPECT_EQ(Shared(listener_)->received.load(), kAcceptEntrySize);
+}
+
+TEST_F(ListenerTest, AFullRingTakesNoMore) {
+  for (uint32_t i = 0; i < 1024; ++i) EXPECT_TRUE(side_.PushAccept(listener_, i));
+  EXPECT_FALSE(side_.PushAccept(listener_, 0));
+  Shared(listener_)->consumed.store(kAcceptEntrySize);
+  EXPECT_TRUE(side_.PushAccept(listener_, 0));
+}
+
+TEST_F(ListenerTest, APositionThatBreaksTheRuleIsAFullQueue) {
+  Shared(listener_)->consumed.store(1000);
+  EXPECT_FALSE(side_.PushAccept(listener_, 1));
+}
+
+TEST_F(ListenerTest, UnacceptedConnectionsComeBackAndForgedOnesDoNot) {
+  const uint32_t waiting = *side_.AllocateSlot();
+  side_.PushAccept(listener_, waiting);
+  side_.PushAccept(listener_, 0xffff);
+  EXPECT_EQ(side_.TakeUnaccepted(listener_), std::vector<uint32_t>{waiting});
+}
+
+TEST_F(ListenerTest, AForgedPositionNamesNoConnections) {
+  side_.PushAccept(listener_, *side_.AllocateSlot());
+  Shared(listener_)->consumed.store(1000);
+  EXPECT_TRUE(side_.TakeUnaccepted(listener_).empty());
+}
+
+TEST_F(StackSideTest, ASocketThatDoesNotListenHasNoConnections) {
+  const uint32_t slot = Connected();
+  Shared(slot)->consumed.store(5);
+  EXPECT_TRUE(side_.TakeUnaccepted(slot).empty());
+}
+
+TEST_F(StackSideTest, DisconnectClosesEverySocket) {
+  const uint32_t slot = Connected();
+  side_.Disconnect(ENETDOWN);
+  EXPECT_EQ(StateOf(Shared(slot)->flags.load()), SlotState::kClosed);
+  EXPECT_NE(Shared(slot)->flags.load() & kFlagDetached, 0u);
+  EXPECT_EQ(Shared(slot)->error.load(), static_cast<uint32_t>(ENETDOWN));
+  EXPECT_EQ(region_.view().header()->stack_gone.load(), 1u);
+}
+
+TEST_F(StackSideTest, BadIndicesDoNothing) {
+  side_.Publish(kNoIndex, state_);
+  side_.ClearDirty(kNoIndex);
+  side_.CompleteCall(kNoIndex, 0);
+  EXPECT_EQ(side_.ReadPositions(kNoIndex).written, 0u);
+  EXPECT_FALSE(side_.PushAccept(kNoIndex, 0));
+  EXPECT_FALSE(side_.TakeCall(kNoIndex));
+}
+
+}  // namespace
+}  // namespace netchannel::ipc
