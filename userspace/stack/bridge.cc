@@ -182,9 +182,10 @@ int Bridge::Execute(Time now, Application& application, SocketId socket,
 }
 
 void Bridge::CloseSocket(Time now, Application& application, SocketId socket, uint32_t slot) {
-  while (const std::optional<uint32_t> waiting = application.side->PopUnaccepted(slot)) {
-    const SocketId connection = application.socket_of[*waiting];
-    application.socket_of[*waiting] = kNoSocket;
+  // Of a socket that never listened there are none.
+  for (const uint32_t waiting : application.side->TakeUnaccepted(slot)) {
+    const SocketId connection = application.socket_of[waiting];
+    application.socket_of[waiting] = kNoSocket;
     if (connection != kNoSocket) sockets_->Close(now, connection);
   }
   application.socket_of[slot] = kNoSocket;

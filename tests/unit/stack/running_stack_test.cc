@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Behaviour of a running stack as an application sees it: threads, leases, wake-ups, and that nothing is left.
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "base/rng.h"
+#include "stack_pair.h"
+
+namespace netchannel {
+namespace {
+
+sockaddr_in Address(const char* ip, uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  inet_pton(AF_INET, ip, &address.sin_addr);
+  return address;
+}
+
+nc_socket* Listen(nc_stack* stack, uint16_t port) {
+  nc_socket* listener = nc_socket_create(stack, 0);
+  const sockaddr_in address = Address("0.0.0.0", port);
+  EXPECT_EQ(nc_bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  EXPECT_EQ(nc_listen(listener, 16), 0);
+  return listener;
+}
+
+nc_socket* Connect(nc_stack* stack, const char* ip, uint16_t port) {
+  nc_socket* socket = nc_socket_create(stack, 0);
+  const sockaddr_in address = Address(ip, port);
+  EXPECT_EQ(nc_connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0)
+      << std::strerror(errno);
+  return socket;
+}
+
+void SendAll(nc_socket* socket, const std::vector<char>& bytes) {
+  size_t sent = 0;
+  while (sent < bytes.size()) {
+    const ssize_t n = nc_send(socket, bytes.data() + sent, bytes.size() - sent, 0);
+    ASSERT_GT(n, 0) << std::strerror(errno);
+    sent += static_cast<size_t>(n);
+  }
+}
+
+std::vector<char> ReceiveAll(nc_socket* socket) {
+  std::vector<char> bytes;
+  std::vector<char> part(64 * 1024);
+  while (true) {
+    const ssize_t n = nc_recv(socket, part.data(), part.size(), 0);
+    EXPECT_GE(n, 0) << std::strerror(errno);
+    if (n <= 0) return bytes;
+    bytes.insert(bytes.end(), part.begin(), part.begin() + n);
+  }
+}
+
+std::vector<char> Pattern(uint64_t seed, size_t size) {
+  SeededRng rng(seed);
+  std::vector<char> bytes(size);
+  for (char& byte : bytes) byte = static_cast<char>(rng.Next());
+  return bytes;
+}
+
+// One connection from a to b with a thread at each end.
+void Converse(StackPair& pair, uint16_t port, const std::function<void(nc_socket*)>& at_a,
+              const std::function<void(nc_socket*)>& at_b) {
+  nc_socket* listener = Listen(pair.b(), port);
+  std::thread server([&] {
+    nc_socket* socket = nc_accept(listener, nullptr, nullptr, 0);
+    ASSERT_NE(socket, nullptr) << std::strerror(errno);
+    at_b(socket);
+    nc_close(socket);
+  });
+  nc_socket* socket = Connect(pair.a(), "10.0.0.2", port);
+  at_a(socket);
+  nc_close(socket);
+  server.join();
+  nc_close(listener);
+}
+
+TEST(RunningStack, BytesArriveInOrderAndEndWithTheStream) {
+  StackPair pair;
+  const std::vector<char> sent = Pattern(1, 8 << 20);
+  std::vector<char> received;
+  Converse(
+      pair, 7000,
+      [&](nc_socket* socket) {
+        SendAll(socket, sent);
+        EXPECT_EQ(nc_shutdown(socket, SHUT_WR), 0);
+      },
+      [&](nc_socket* socket) { received = ReceiveAll(socket); });
+  EXPECT_TRUE(received == sent);
+}
+
+TEST(RunningStack, StreamWorksWithoutLentThreads) {
+  Config config;
+  config.lend = false;
+  StackPair pair(config);
+  const std::vector<char> sent = Pattern(2, 2 << 20);
+  std::vector<char> received;
+  Converse(
+      pair, 7000,
+      [&](nc_socket* socket) {
+        SendAll(socket, sent);
+        EXPECT_EQ(nc_shutdown(socket, SHUT_WR), 0);
+      },
+      [&](nc_socket* socket) { received = ReceiveAll(socket); });
+  EXPECT_TRUE(received == sent);
+}
+
+TEST(RunningStack, EachMessageIsAnsweredWhileBothEndsBlock) {
+  StackPair pair;
+  constexpr int kRounds = 2000;
+  Converse(
+      pair, 7000,
+      [&](nc_socket* socket) {
+        for (int i = 0; i < kRounds; ++i) {
+          int answer = 0;
+          ASSERT_EQ(nc_send(socket, &i, sizeof(i), 0), static_cast<ssize_t>(sizeof(i)));
+          ASSERT_EQ(nc_recv(socket, &answer, sizeof(answer), MSG_WAITALL),
+                    static_cast<ssize_t>(sizeof(answer)));
+          ASSERT_EQ(answer, i + 1);
+        }
+      },
+      [&](nc_socket* socket) {
+        int question = 0;
+        while (nc_recv(socket, &question, sizeof(question), MSG_WAITALL) ==
+               static_cast<ssize_t>(sizeof(question))) {
+          const int answer = question + 1;
+          ASSERT_EQ(nc_send(socket, &answer, sizeof(answer), 0),
+                    static_cast<ssize_t>(sizeof(answer)));
+        }
+      });
+}
+
+// Small sends in a row pass the round from the sender's thread to the stack's own: none may be left behind.
+TEST(RunningStack, ManySmallSendsInARowAllArrive) {
+  StackPair pair;
+  constexpr size_t kMessages = 100000;
+  constexpr size_t kSize = 64;
+  size_t received = 0;
+  Converse(
+      pair, 7000,
+      [&](nc_socket* socket) {
+        const std::vector<char> message(kSize, 'm');
+        for (size_t i = 0; i < kMessages; ++i) {
+          ASSERT_EQ(nc_send(socket, message.data(), kSize, 0), static_cast<ssize_t>(kSize));
+        }
+        EXPECT_EQ(nc_shutdown(socket, SHUT_WR), 0);
+      },
+      [&](nc_socket* socket) { received = ReceiveAll(socket).size(); });
+  EXPECT_EQ(received, kMessages * kSize);
+}
+
+// One thread of each application waits in recv (and is lent) while another sends on the same socket.
+TEST(RunningStack, BothDirectionsRunWithAThreadEach) {
+  StackPair pair;
+  const std::vector<char> sent = Pattern(3, 2 << 20);
+  std::vector<char> at_a, at_b;
+  const auto both = [&](nc_socket* socket, std::vector<char>* received) {
+    std::thread sender([&] {
+      SendAll(socket, sent);
+      EXPECT_EQ(nc_shutdown(socket, SHUT_WR), 0);
+    });
+    *received = ReceiveAll(socket);
+    sender.join();
+  };
+  Converse(
+      pair, 7000, [&](nc_socket* socket) { both(socket, &at_a); },
+      [&](nc_socket* socket) { both(socket, &at_b); });
+  EXPECT_TRUE(at_a == sent);
+  EXPECT_TRUE(at_b == sent);
+}
+
+TEST(RunningStack, ManyConnectionsRunSideBySide) {
+  StackPair pair;
+  std::vector<std::thread> threads;
+  std::atomic<int> intact{0};
+  constexpr int kConnections = 8;
+  for (int i = 0; i < kConnections; ++i) {
+    threads.emplace_back([&, i] {
+      const std::vector<char> sent = Pattern(static_cast<uint64_t>(i), 256 << 10);
+      Converse(
+          pair, static_cast<uint16_t>(7000 + i),
+          [&](nc_socket* socket) {
+            SendAll(socket, sent);
+            EXPECT_EQ(nc_shutdown(socket, SHUT_WR), 0);
+          },
+          [&](nc_socket* socket) { intact += ReceiveAll(socket) == sent ? 1 : 0; });
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(intact, kConnections);
+}
+
+TEST(RunningStack, AThreadAsleepInASetIsWokenByTheStacksOwnThread) {
+  StackPair pair;
+  Converse(
+      pair, 7000,
+      [&](nc_socket* socket) {
+        char byte = 'x';
+        ASSERT_EQ(nc_send(socket, &byte, 1, 0), 1);
+        nc_set* set = nc_set_create(pair.a());
+        ASSERT_EQ(nc_set_watch(set, socket, NC_READ, nullptr), 0);
+        nc_event event;
+        ASSERT_EQ(nc_set_wait(set, &event, 1, 10000), 1);
+        EXPECT_EQ(event.socket, socket);
+        EXPECT_TRUE(event.events & NC_READ);
+        ASSERT_EQ(nc_recv(socket, &byte, 1, MSG_DONTWAIT), 1);
+        EXPECT_EQ(byte, 'y');
+        nc_set_destroy(set);
+      },
+      [&](nc_socket* socket) {
+        char byte = 0;
+        ASSERT_EQ(nc_recv(socket, &byte, 1, 0), 1);
+        byte = 'y';
+        ASSERT_EQ(nc_send(socket, &byte, 1, 0), 1);
+        EXPECT_EQ(nc_recv(socket, &byte, 1, 0), 0);
+      });
+}
+
+TEST(RunningStack, ConnectToAPortWithoutAListenerIsRefused) {
+  StackPair pair;
+  nc_socket* socket = nc_socket_create(pair.a(), 0);
+  const sockaddr_in address = Address("10.0.0.2", 9);
+  EXPECT_EQ(nc_connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), -1);
+  EXPECT_EQ(errno, ECONNREFUSED);
+  nc_close(socket);
+}
+
+}  // namespace
+}  // namespace netchannel

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Two running stacks of one process, joined by lanes in memory, each with the public C API on top: the whole
+// path but AF_XDP, with its real threads, leases and shared memory, and without privileges.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "base/rng.h"
+#include "client/stack.h"
+#include "ipc/link.h"
+#include "loopback_lane.h"
+#include "netchannel/netchannel.h"
+#include "stack/application_stack.h"
+#include "stack/host_config.h"
+
+namespace netchannel {
+
+class FixedNextHops final : public NextHops {
+ public:
+  std::optional<LinkHeader> Find(const wire::IpAddress& destination) override {
+    LinkHeader header;
+    header.bytes[12] = destination.is_v4() ? std::byte{0x08} : std::byte{0x86};
+    header.bytes[13] = destination.is_v4() ? std::byte{0x00} : std::byte{0xdd};
+    return header;
+  }
+  uint64_t version() const override { return 1; }
+};
+
+// The link of one end, as EmbeddedStack is with AF_XDP.
+class LoopbackLink final : public ipc::StackLink, private Housekeeping {
+ public:
+  LoopbackLink(const Config& config, const char* address, LoopbackLane* lane, uint64_t seed)
+      : rng_(seed), lanes_{lane} {
+    const HostConfig host =
+        MakeHostConfig(config, {*wire::IpAddress::Parse(address)}, lane->info().mtu);
+    auto stack = ApplicationStack::Create(config, host, lanes_, &hops_, &rng_,
+                                          static_cast<Housekeeping*>(this));
+    EXPECT_TRUE(stack.ok()) << stack.status();
+    stack_ = *std::move(stack);
+    stack_->Start();
+  }
+
+  std::byte* region() override { return stack_->region().base(); }
+  size_t region_size() const override { return stack_->region().size(); }
+  void Wake() override { stack_->runner().Wake(); }
+  bool Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) override {
+    return stack_->runner().Lend(done, argument, deadline, spin);
+  }
+  void Attend() override { stack_->runner().Attend(); }
+  int WaitSetFd(uint32_t index) override { return stack_->side().EventFd(index); }
+  std::string StatusJson() override { return "{}"; }
+
+ private:
+  void Poll(Time) override {}
+
+  SeededRng rng_;
+  FixedNextHops hops_;
+  std::vector<Lane*> lanes_;
+  std::unique_ptr<ApplicationStack> stack_;
+};
+
+class StackPair {
+ public:
+  explicit StackPair(Config config = Config()) {
+    config.max_sockets = 256;
+    LaneInfo info;
+    info.mtu = 1500;
+    info.rx_capacity = 1024;
+    std::tie(lane_a_, lane_b_) = LoopbackLane::MakePair(info);
+    a_ = MakeStack(config, "10.0.0.1", lane_a_.get(), 1);
+    b_ = MakeStack(config, "10.0.0.2", lane_b_.get(), 2);
+  }
+  ~StackPair() {
+    nc_stack_stop(a_);
+    nc_stack_stop(b_);
+    EXPECT_EQ(lane_a_->borrowed(), 0u) << "frames that the stack did not release";
+    EXPECT_EQ(lane_b_->borrowed(), 0u) << "frames that the stack did not release";
+  }
+
+  nc_stack* a() { return a_; }
+  nc_stack* b() { return b_; }
+
+ private:
+  static nc_stack* MakeStack(const Config& config, const char* address, LoopbackLane* lane,
+                             uint64_t seed) {
+    auto link = std::make_unique<LoopbackLink>(config, address, lane, seed);
+    auto view = ipc::RegionView::Open(link->region(), link->region_size());
+    EXPECT_TRUE(view.ok()) << view.status();
+    return new nc_stack(std::move(link), *view);
+  }
+
+  std::unique_ptr<LoopbackLane> lane_a_, lane_b_;
+  nc_stack* a_ = nullptr;
+  nc_stack* b_ = nullptr;
+};
+
+}  // namespace netchannel
