@@ -122,7 +122,7 @@ wire::Ack AckTracker::Build(Time now) const {
 
 AckTracker::Told AckTracker::OnAckSent(Time now) {
   Told told{0, epoch_};
-  if (prepared_.largest == largest_ && prepared_cursor_ == 0) told.largest = largest_;
+  if (prepared_cursor_ == 0) told.largest = prepared_.largest;
   cursor_ = prepared_cursor_;
   ForgetReported();
   if (unreported_low_ > unreported_high_) {
@@ -139,11 +139,9 @@ AckTracker::Told AckTracker::OnAckSent(Time now) {
 }
 
 void AckTracker::ForgetReported() {
-  // Below the floor of the bitmap nothing can be told any more.
-  if (prepared_cursor_ == 0) unreported_low_ = std::max(unreported_low_, prepared_low_);
   if (unreported_high_ <= prepared_.largest) {
-    unreported_high_ = std::min(unreported_high_, prepared_low_ - 1);
-  } else if (unreported_low_ >= prepared_low_) {
+    unreported_high_ = std::min(unreported_high_, prepared_cursor_);
+  } else if (unreported_low_ >= prepared_low_ || prepared_cursor_ == 0) {
     unreported_low_ = std::max(unreported_low_, prepared_.largest + 1);
   }
 }

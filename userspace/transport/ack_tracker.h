@@ -47,7 +47,8 @@ class AckTracker {
 
   // What a sent ACK told, to be given back when its packet is acknowledged.
   struct Told {
-    PacketNumber largest = 0;  // 0: it did not tell everything, so nothing can be concluded
+    PacketNumber largest =
+        0;  // everything below it; 0: more ranges followed, nothing can be concluded
     uint8_t epoch = 0;
   };
   // The prepared ACK went out.

@@ -30,7 +30,7 @@ void Dctcp::OnAck(const AckSample& sample) {
   // Slow start ends with the first mark, not a round trip later.
   if (sample.ce_packets > 0 && in_slow_start()) now_.ssthresh = now_.window;
   if (observation_end_ == 0) observation_end_ = sample.next_number;
-  if (sample.largest_acked >= observation_end_) EndObservation(sample);
+  if (sample.largest_acked + 1 >= observation_end_) EndObservation(sample);
 
   if (!sample.window_limited || sample.in_recovery) return;
   const double acked = static_cast<double>(sample.acked_bytes);

@@ -9,7 +9,7 @@ void HyStart::OnAck(PacketNumber largest_acked, PacketNumber next_number, Durati
   if (done()) return;
   if (window_end_ == 0) window_end_ = next_number;
   if (rtt > Duration::Zero()) TakeSample(rtt);
-  if (largest_acked >= window_end_) StartRound(next_number);
+  if (largest_acked + 1 >= window_end_) StartRound(next_number);
 }
 
 void HyStart::TakeSample(Duration rtt) {
