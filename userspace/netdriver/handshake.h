@@ -65,7 +65,7 @@ struct KnownSession {
   bool connecting = false;  // our own attempt; `nonce` is ours
   bool client = false;      // we opened it
   uint64_t nonce = 0;       // of the INIT that made it
-  Time since;               // up since
+  Time since = {};          // up since
 };
 
 enum class InitVerdict : uint8_t {

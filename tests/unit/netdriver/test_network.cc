@@ -63,6 +63,7 @@ void TestHost::Restart(uint64_t seed) {
 TestStream& TestHost::AddStream(SessionHandle session, StreamId id, size_t bytes) {
   auto& stream = *test_streams_.emplace_back(std::make_unique<TestStream>());
   stream.ring.resize(kRingSize);
+  stream.acknowledged.resize(kRingSize);
   EXPECT_LE(bytes, kRingSize);
   for (size_t i = 0; i < bytes; ++i) stream.ring[i] = static_cast<std::byte>(PatternAt(id, i));
   stream.handle = *streams_.Acquire();
@@ -143,9 +144,18 @@ void TestHost::TakeDeliveries(const std::vector<Delivery>& out) {
 
 void TestHost::TakeEvents() {
   while (const auto event = driver_->PollEvent()) {
-    if (event->kind == DriverEvent::Kind::kAcknowledged)
-      acknowledged_bytes += event->segment.length;
+    if (event->kind == DriverEvent::Kind::kAcknowledged) TakeAcknowledged(event->segment);
     events.push_back(*event);
+  }
+}
+
+void TestHost::TakeAcknowledged(const Segment& segment) {
+  for (const auto& stream : test_streams_) {
+    if (stream->handle != segment.stream) continue;
+    for (size_t at = segment.offset; at < segment.offset + segment.length; ++at) {
+      acknowledged_bytes += stream->acknowledged[at] ? 0 : 1;
+      stream->acknowledged[at] = true;
+    }
   }
 }
 

@@ -41,6 +41,8 @@ class TestNextHops final : public NextHops {
 struct TestStream {
   StreamHandle handle;
   std::vector<std::byte> ring;
+  std::vector<bool>
+      acknowledged;  // by offset; a byte that was sent twice may be acknowledged twice
 };
 
 class TestNetwork;
@@ -78,7 +80,7 @@ class TestHost {
   std::map<StreamId, Arrived> arrived;
   std::vector<Delivery> control;  // all but kData, without payload
   std::vector<DriverEvent> events;
-  uint64_t acknowledged_bytes = 0;
+  uint64_t acknowledged_bytes = 0;  // each counted once
 
   size_t CountEvents(DriverEvent::Kind kind) const;
   std::optional<int> DownError(SessionHandle session) const;
@@ -90,6 +92,7 @@ class TestHost {
  private:
   friend class TestNetwork;
   void TakeEvents();
+  void TakeAcknowledged(const Segment& segment);
   void TakeDeliveries(const std::vector<Delivery>& out);
 
   TestNetwork* network_;
