@@ -136,7 +136,7 @@ void StreamEnding::FailWithReset(VirtualSocket& socket, int error, wire::ResetCo
 
 bool StreamEnding::OnProgress(Time now, VirtualSocket& socket) {
   if (socket.stream_state != StreamState::kEstablished) return true;
-  if (socket.send.fin_acknowledged() && socket.receive.complete() && !socket.reset_when_drained) {
+  if (socket.send.complete() && socket.receive.complete() && !socket.reset_when_drained) {
     Fail(now, socket, 0);
     return false;
   }
@@ -145,7 +145,7 @@ bool StreamEnding::OnProgress(Time now, VirtualSocket& socket) {
     FailWithReset(socket, ECONNRESET, wire::ResetCode::kAborted);
     return false;
   }
-  if (socket.send.fin_acknowledged()) core_.FreeBuffers(socket);
+  if (socket.send.complete()) core_.FreeBuffers(socket);
   return true;
 }
 
@@ -188,12 +188,15 @@ void StreamEnding::OnTimer(Time now, VirtualSocket& socket) {
     return;
   }
   core_.stats.timeouts += 1;
-  const bool waits_for_fin = socket.orphan() && socket.send.fin_acknowledged();
-  if (socket.stream_state == StreamState::kWaitSession || waits_for_fin) {
+  if (socket.stream_state == StreamState::kWaitSession) {
     Fail(now, socket, ETIMEDOUT);
-  } else {
-    FailWithReset(socket, ETIMEDOUT, wire::ResetCode::kTimedOut);
+    return;
   }
+  // An orphan that only waited for the peer's FIN: all was delivered, but what the peer may still
+  // send has no reader, and it must not believe otherwise.
+  const bool delivered = socket.orphan() && socket.send.complete();
+  FailWithReset(socket, ETIMEDOUT,
+                delivered ? wire::ResetCode::kAborted : wire::ResetCode::kTimedOut);
 }
 
 }  // namespace netchannel

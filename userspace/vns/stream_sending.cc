@@ -51,12 +51,13 @@ bool StreamSending::SendGranted(Time now, const Grant& grant) {
                         .with_open = socket.needs_open()};
   const bool taken = core_.port->Enqueue(now, grant.session, grant.channel, segment);
   if (taken) {
-    if (!socket.send.in_flight() && socket.stream_state == StreamState::kEstablished) {
-      socket.progress_at = now;
-    }
+    const bool flight_begins = !socket.send.in_flight();
     socket.send.Commit(range);
     core_.stats.bytes_sent += range.length;
-    if (!socket.timer.scheduled()) core_.ArmTimer(socket);
+    if (flight_begins && socket.stream_state == StreamState::kEstablished) {
+      socket.progress_at = now;
+      core_.ArmTimer(socket);
+    }
   }
   core_.scheduler->OnSent(grant, taken ? range.length : 0, socket.send.ready(),
                           socket.send.fin_ready());

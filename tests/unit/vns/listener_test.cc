@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "fake_network.h"
+
+namespace netchannel {
+namespace {
+
+class ListenerTest : public testing::Test {
+ protected:
+  FakeNetwork net_;
+  FakeHost& a_ = net_.a;
+  FakeHost& b_ = net_.b;
+};
+
+TEST_F(ListenerTest, ConnectionsAreAcceptedInTheirOrder) {
+  const SocketId listener = b_.Listen(80);
+  const SocketId first = a_.Connect(net_.now, net_.server_endpoint());
+  net_.Run();
+  const SocketId second = a_.Connect(net_.now, net_.server_endpoint());
+  net_.Run();
+  EXPECT_EQ(b_.View(listener).accept_ready, 2u);
+  EXPECT_EQ(b_.View(*b_.Accept(listener)).peer, a_.View(first).local);
+  EXPECT_EQ(b_.View(*b_.Accept(listener)).peer, a_.View(second).local);
+}
+
+TEST_F(ListenerTest, AcceptWithoutConnectionsWouldBlock) {
+  const SocketId listener = b_.Listen(80);
+  EXPECT_EQ(b_.layer->Accept(listener).error, EAGAIN);
+}
+
+TEST_F(ListenerTest, AcceptNeedsAListener) {
+  EXPECT_EQ(b_.layer->Accept(b_.Create()).error, EINVAL);
+  EXPECT_EQ(b_.layer->Accept(999).error, EBADF);
+}
+
+TEST_F(ListenerTest, AFullBacklogRefuses) {
+  const SocketId listener = b_.Listen(80, 2);
+  SocketId clients[3];
+  for (SocketId& client : clients) client = a_.Connect(net_.now, net_.server_endpoint());
+  net_.Run();
+  EXPECT_EQ(b_.View(listener).accept_ready, 2u);
+  EXPECT_EQ(a_.View(clients[2]).error, ECONNREFUSED);
+  EXPECT_EQ(b_.layer->Stats().refused, 1u);
+  b_.Accept(listener);
+  const SocketId next = a_.Connect(net_.now, net_.server_endpoint());
+  net_.Run();
+  EXPECT_EQ(a_.View(next).state, SocketState::kConnected);
+}
+
+TEST_F(ListenerTest, ABacklogOfZeroHoldsOneConnection) {
+  b_.Listen(80, 0);
+  const SocketId client = a_.Connect(net_.now, net_.server_endpoint());
+  net_.Run();
+  EXPECT_EQ(a_.View(client).state, SocketState::kConnected);
+}
+
+TEST_F(ListenerTest, ClosingAListenerResetsTheConnectionsThatWait) {
+  const SocketId listener = b_.Listen(80);
+  const SocketId client = a_.Connect(net_.now, net_.server_endpoint());
+  net_.Run();
+  b_.Close(net_.now, listener);
+  net_.Run();
+  EXPECT_EQ(a_.View(client).error, ECONNRESET);
+  EXPECT_EQ(b_.pool.in_use(), 0u);
+  EXPECT_EQ(b_.layer->Stats().sockets, 0u);
+}
+
+TEST_F(ListenerTest, ClosingAListenerLeavesAcceptedConnections) {
+  const auto pair = net_.Connected();
+  b_.Close(net_.now, pair.listener);
+  a_.Write(net_.now, pair.client, "still here");
+  net_.Run();
+  EXPECT_EQ(b_.Read(net_.now, pair.server), "still here");
+  const SocketId late = a_.Connect(net_.now, net_.server_endpoint());
+  net_.Run();
+  EXPECT_EQ(a_.View(late).error, ECONNREFUSED);
+}
+
+TEST_F(ListenerTest, ShutdownOfAListenerWakesAccept) {
+  const SocketId listener = b_.Listen(80);
+  EXPECT_EQ(b_.layer->Shutdown(net_.now, listener, SocketLayer::Direction::kBoth), 0);
+  EXPECT_EQ(b_.Changed(), std::vector<SocketId>{listener});
+  EXPECT_EQ(b_.layer->Accept(listener).error, EINVAL);
+}
+
+TEST_F(ListenerTest, AConnectionResetWhileItWaitsIsAcceptedWithItsError) {
+  const SocketId listener = b_.Listen(80);
+  const SocketId client = a_.Connect(net_.now, net_.server_endpoint());
+  a_.Write(net_.now, client, "last words");
+  net_.Run();
+  SocketOptions abort;
+  abort.linger = true;
+  a_.layer->SetOptions(client, abort);
+  a_.Close(net_.now, client);
+  net_.Run();
+  const auto server = b_.Accept(listener);
+  ASSERT_TRUE(server.has_value());
+  EXPECT_EQ(b_.View(*server).error, ECONNRESET);
+  EXPECT_EQ(b_.Read(net_.now, *server), "last words");
+}
+
+TEST_F(ListenerTest, WithoutMemoryForASocketThePeerIsRefused) {
+  b_.Listen(80);
+  b_.pool.capacity = 1;
+  const SocketId client = a_.Connect(net_.now, net_.server_endpoint());
+  net_.Run();
+  EXPECT_EQ(a_.View(client).error, ECONNREFUSED);
+}
+
+TEST_F(ListenerTest, AFullSocketTableStillRefusesAloud) {
+  FakeNetwork net({.max_sockets = 1});
+  net.b.Listen(80);
+  const SocketId client = net.a.Connect(net.now, net.server_endpoint());
+  net.Run();
+  EXPECT_EQ(net.a.View(client).error, ECONNREFUSED);
+}
+
+TEST_F(ListenerTest, ListenBindsAnUnboundSocket) {
+  const SocketId listener = b_.Create();
+  EXPECT_EQ(b_.layer->Listen(listener, 4), 0);
+  EXPECT_GE(b_.View(listener).local.port, 32768);
+  const SocketId client = a_.Connect(net_.now, b_.View(listener).local);
+  net_.Run();
+  EXPECT_EQ(a_.View(client).state, SocketState::kConnected);
+}
+
+TEST_F(ListenerTest, OnlyOneListensOnAPort) {
+  b_.Listen(80);
+  const SocketId second = b_.Create();
+  EXPECT_EQ(b_.layer->Bind(second, {b_.address, 80}), EADDRINUSE);
+}
+
+TEST_F(ListenerTest, ListenAgainChangesTheBacklog) {
+  const SocketId listener = b_.Listen(80, 1);
+  EXPECT_EQ(b_.layer->Listen(listener, 2), 0);
+  a_.Connect(net_.now, net_.server_endpoint());
+  a_.Connect(net_.now, net_.server_endpoint());
+  net_.Run();
+  EXPECT_EQ(b_.View(listener).accept_ready, 2u);
+}
+
+TEST_F(ListenerTest, AConnectedSocketCannotListenOrBind) {
+  const auto pair = net_.Connected();
+  EXPECT_EQ(a_.layer->Listen(pair.client, 1), EINVAL);
+  EXPECT_EQ(a_.layer->Bind(pair.client, {a_.address, 90}), EINVAL);
+}
+
+TEST_F(ListenerTest, AServerRestartsOnItsPort) {
+  const auto pair = net_.Connected();
+  b_.Close(net_.now, pair.listener);
+  b_.Close(net_.now, pair.server);
+  a_.Close(net_.now, pair.client);
+  net_.Run();
+  const SocketId again = b_.Create();
+  EXPECT_EQ(b_.layer->Bind(again, {b_.address, 80}), 0);
+  EXPECT_EQ(b_.layer->Listen(again, 1), 0);
+}
+
+}  // namespace
+}  // namespace netchannel

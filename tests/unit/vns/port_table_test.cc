@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vns/port_table.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <set>
+#include <vector>
+
+namespace netchannel {
+namespace {
+
+const wire::IpAddress kOwn = wire::IpAddress::V4(0x0a000001);
+const wire::IpAddress kPeer = wire::IpAddress::V4(0x0a000002);
+const wire::IpAddress kWildcard = wire::IpAddress::V4(0);
+
+class PortTableTest : public testing::Test {
+ protected:
+  SeededRng rng_{7};
+  PortTable ports_{{.address = kOwn, .ephemeral_first = 50000, .ephemeral_last = 50009}, &rng_};
+  PortHold hold_, other_;
+};
+
+TEST_F(PortTableTest, TheOwnAddressAndTheWildcardCanBeBound) {
+  EXPECT_EQ(ports_.Bind({kOwn, 80}, false, hold_), 0);
+  EXPECT_EQ(hold_.port, 80);
+  EXPECT_EQ(ports_.Bind({kWildcard, 81}, false, other_), 0);
+  PortHold v6;
+  EXPECT_EQ(ports_.Bind({wire::IpAddress{}, 82}, false, v6), 0);
+}
+
+TEST_F(PortTableTest, AnotherHostsAddressIsNotAvailable) {
+  EXPECT_EQ(ports_.Bind({kPeer, 80}, false, hold_), EADDRNOTAVAIL);
+  EXPECT_EQ(hold_.port, 0);
+}
+
+TEST_F(PortTableTest, ABoundPortIsInUse) {
+  ASSERT_EQ(ports_.Bind({kOwn, 80}, false, hold_), 0);
+  EXPECT_EQ(ports_.Bind({kOwn, 80}, false, other_), EADDRINUSE);
+  EXPECT_EQ(ports_.Bind({kWildcard, 80}, false, other_), EADDRINUSE);
+}
+
+TEST_F(PortTableTest, AReleasedPortIsFree) {
+  ASSERT_EQ(ports_.Bind({kOwn, 80}, false, hold_), 0);
+  ports_.Release(hold_);
+  EXPECT_EQ(ports_.Bind({kOwn, 80}, false, other_), 0);
+  ports_.Release(other_);
+  EXPECT_EQ(ports_.held_ports(), 0u);
+}
+
+TEST_F(PortTableTest, ReuseNeedsTheConsentOfBoth) {
+  ASSERT_EQ(ports_.Bind({kOwn, 80}, false, hold_), 0);
+  EXPECT_EQ(ports_.Bind({kOwn, 80}, true, other_), EADDRINUSE);
+  ports_.Release(hold_);
+  ASSERT_EQ(ports_.Bind({kOwn, 80}, true, hold_), 0);
+  EXPECT_EQ(ports_.Bind({kOwn, 80}, false, other_), EADDRINUSE);
+  EXPECT_EQ(ports_.Bind({kOwn, 80}, true, other_), 0);
+}
+
+TEST_F(PortTableTest, AListeningPortIsNotReused) {
+  ASSERT_EQ(ports_.Bind({kOwn, 80}, true, hold_), 0);
+  ASSERT_EQ(ports_.Listen(80, 1), 0);
+  EXPECT_EQ(ports_.Bind({kOwn, 80}, true, other_), EADDRINUSE);
+}
+
+TEST_F(PortTableTest, OneOfTheHoldersListens) {
+  ASSERT_EQ(ports_.Bind({kOwn, 80}, true, hold_), 0);
+  ASSERT_EQ(ports_.Bind({kOwn, 80}, true, other_), 0);
+  EXPECT_EQ(ports_.Listen(80, 1), 0);
+  EXPECT_EQ(ports_.Listen(80, 2), EADDRINUSE);
+  EXPECT_EQ(ports_.Listener(80), 1u);
+  ports_.StopListening(80);
+  EXPECT_EQ(ports_.Listener(80), std::nullopt);
+  EXPECT_EQ(ports_.Listen(80, 2), 0);
+}
+
+TEST_F(PortTableTest, AServerRestartsWithReuseWhileItsOldConnectionsLive) {
+  ASSERT_EQ(ports_.Bind({kOwn, 80}, true, hold_), 0);
+  ASSERT_EQ(ports_.Listen(80, 1), 0);
+  const PortHold connection = ports_.Share(80, true);
+  ports_.StopListening(80);
+  ports_.Release(hold_);
+  EXPECT_EQ(ports_.Bind({kOwn, 80}, false, other_), EADDRINUSE);
+  EXPECT_EQ(ports_.Bind({kOwn, 80}, true, other_), 0);
+  ports_.Release(connection);
+}
+
+TEST_F(PortTableTest, BindToPortZeroChoosesAFreeEphemeralPort) {
+  std::set<uint16_t> chosen;
+  for (int i = 0; i < 10; ++i) {
+    PortHold hold;
+    ASSERT_EQ(ports_.Bind({kOwn, 0}, true, hold), 0);
+    EXPECT_GE(hold.port, 50000);
+    EXPECT_LE(hold.port, 50009);
+    chosen.insert(hold.port);
+  }
+  EXPECT_EQ(chosen.size(), 10u);
+  EXPECT_EQ(ports_.Bind({kOwn, 0}, true, hold_), EADDRINUSE);
+}
+
+TEST_F(PortTableTest, EphemeralPortsStartAtRandom) {
+  std::set<uint16_t> first;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    SeededRng rng(seed);
+    PortTable ports({.address = kOwn}, &rng);
+    PortHold hold;
+    ASSERT_EQ(ports.Bind({kOwn, 0}, false, hold), 0);
+    first.insert(hold.port);
+  }
+  EXPECT_GT(first.size(), 15u);
+}
+
+TEST_F(PortTableTest, ConnectionsToOneServerHaveDifferentPorts) {
+  std::set<uint16_t> chosen;
+  for (int i = 0; i < 10; ++i) {
+    PortHold hold;
+    ASSERT_EQ(ports_.BindAndConnect({kPeer, 80}, false, hold), 0);
+    chosen.insert(hold.port);
+  }
+  EXPECT_EQ(chosen.size(), 10u);
+  EXPECT_EQ(ports_.BindAndConnect({kPeer, 80}, false, hold_), EADDRNOTAVAIL);
+}
+
+TEST_F(PortTableTest, ConnectionsToAnotherServerShareThePorts) {
+  PortHold hold;
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(ports_.BindAndConnect({kPeer, 80}, false, hold), 0);
+  EXPECT_EQ(ports_.BindAndConnect({kPeer, 81}, false, hold), 0);
+}
+
+TEST_F(PortTableTest, AConnectionDoesNotGetABoundPort) {
+  for (uint16_t port = 50000; port < 50009; ++port) {
+    PortHold hold;
+    ASSERT_EQ(ports_.Bind({kOwn, port}, false, hold), 0);
+  }
+  ASSERT_EQ(ports_.BindAndConnect({kPeer, 80}, false, hold_), 0);
+  EXPECT_EQ(hold_.port, 50009);
+}
+
+TEST_F(PortTableTest, ABoundPortConnectsOnceToEachPeer) {
+  ASSERT_EQ(ports_.Bind({kOwn, 80}, true, hold_), 0);
+  EXPECT_EQ(ports_.Connect(80, {kPeer, 9}), 0);
+  EXPECT_EQ(ports_.Connect(80, {kPeer, 9}), EADDRNOTAVAIL);
+  EXPECT_EQ(ports_.Connect(80, {kPeer, 10}), 0);
+  ports_.Disconnect(80, {kPeer, 9});
+  EXPECT_EQ(ports_.Connect(80, {kPeer, 9}), 0);
+}
+
+TEST_F(PortTableTest, TheDefaultRangeHoldsTenThousandConnectionsToOneServer) {
+  PortTable ports({.address = kOwn}, &rng_);
+  std::vector<PortHold> holds(10000);
+  for (PortHold& hold : holds) ASSERT_EQ(ports.BindAndConnect({kPeer, 80}, false, hold), 0);
+  for (const PortHold& hold : holds) {
+    ports.Disconnect(hold.port, {kPeer, 80});
+    ports.Release(hold);
+  }
+  EXPECT_EQ(ports.held_ports(), 0u);
+}
+
+}  // namespace
+}  // namespace netchannel
