@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -69,6 +70,13 @@ std::vector<char> Pattern(uint64_t seed, size_t size) {
   return bytes;
 }
 
+void ExpectSame(const std::vector<char>& received, const std::vector<char>& sent) {
+  ASSERT_EQ(received.size(), sent.size());
+  const auto differs = std::mismatch(received.begin(), received.end(), sent.begin());
+  EXPECT_TRUE(differs.first == received.end())
+      << "the first byte that differs is at " << differs.first - received.begin();
+}
+
 // One connection from a to b with a thread at each end.
 void Converse(StackPair& pair, uint16_t port, const std::function<void(nc_socket*)>& at_a,
               const std::function<void(nc_socket*)>& at_b) {
@@ -97,7 +105,7 @@ TEST(RunningStack, BytesArriveInOrderAndEndWithTheStream) {
         EXPECT_EQ(nc_shutdown(socket, SHUT_WR), 0);
       },
       [&](nc_socket* socket) { received = ReceiveAll(socket); });
-  EXPECT_TRUE(received == sent);
+  ExpectSame(received, sent);
 }
 
 TEST(RunningStack, StreamWorksWithoutLentThreads) {
@@ -113,7 +121,7 @@ TEST(RunningStack, StreamWorksWithoutLentThreads) {
         EXPECT_EQ(nc_shutdown(socket, SHUT_WR), 0);
       },
       [&](nc_socket* socket) { received = ReceiveAll(socket); });
-  EXPECT_TRUE(received == sent);
+  ExpectSame(received, sent);
 }
 
 TEST(RunningStack, EachMessageIsAnsweredWhileBothEndsBlock) {
@@ -176,8 +184,8 @@ TEST(RunningStack, BothDirectionsRunWithAThreadEach) {
   Converse(
       pair, 7000, [&](nc_socket* socket) { both(socket, &at_a); },
       [&](nc_socket* socket) { both(socket, &at_b); });
-  EXPECT_TRUE(at_a == sent);
-  EXPECT_TRUE(at_b == sent);
+  ExpectSame(at_a, sent);
+  ExpectSame(at_b, sent);
 }
 
 TEST(RunningStack, ManyConnectionsRunSideBySide) {
