@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# usage: [MTU=3484] [SIZE=1G] scripts/quickstart.sh
+# usage: [MTU=3484] [SIZE=1G] [QUEUES=2] scripts/quickstart.sh
 #
 # Builds; makes two network namespaces joined by a multi-queue veth pair; starts a stack in each; sends a file of SIZE
 # random bytes over one virtual socket and checks its SHA-256. Prints what it took, the counters that prove the
@@ -17,7 +17,7 @@ source "$NC_ROOT/scripts/lib/netns.sh"
 
 MTU=${MTU:-3484} # the largest whose frame fits one 4 KiB chunk everywhere
 SIZE=${SIZE:-1G}
-QUEUES=2
+QUEUES=${QUEUES:-2}
 
 die() {
   echo "quickstart.sh: $*" >&2
@@ -40,7 +40,8 @@ reply=''              # JSON of the last pair
 
 cleanup() {
   local status=$? end
-  trap - EXIT INT TERM
+  trap - EXIT
+  trap '' INT TERM # a second signal must not stop this
   for end in client server; do stop_process "$end"; done
   for end in a b; do
     [[ -e "/run/netns/$xdp-$end" ]] || continue
