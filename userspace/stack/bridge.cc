@@ -127,8 +127,10 @@ void Bridge::TakePositions(Time now, Application& application, SocketId socket, 
     HandOverConnections(application, socket, slot);
     return;
   }
-  if (sockets_->OnWritten(now, socket, positions.written) != 0 ||
-      sockets_->OnConsumed(now, socket, positions.consumed) != 0) {
+  // Other errors say that the connection is over, which the socket's view tells; what has arrived
+  // is still to be read.
+  if (sockets_->OnWritten(now, socket, positions.written) == EPROTO ||
+      sockets_->OnConsumed(now, socket, positions.consumed) == EPROTO) {
     // Positions that no lawful client library writes: this socket is not to be trusted any more.
     CloseSocket(now, application, socket, slot);
   }
