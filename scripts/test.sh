@@ -69,7 +69,8 @@ run() { # LABEL DIR TIMEOUT_MULTIPLIER [PREFIX...]: builds all of DIR and runs i
   mkdir -p "$work/$label"
   NC_XML="$work/$label" meson test -C "$dir" --no-rebuild --print-errorlogs \
     --wrapper "$NC_ROOT/scripts/lib/gtest_xml.sh" --timeout-multiplier "$multiplier" "${names[@]}" || true
-  counts=$(python3 "$NC_ROOT/scripts/lib/count_tests.py" "$dir/meson-logs/testlog.json" \
+  # meson names its log after the wrapper.
+  counts=$(python3 "$NC_ROOT/scripts/lib/count_tests.py" "$dir/meson-logs/testlog-gtest_xml.sh.json" \
     "$work/$label" "$label")
   # shellcheck disable=SC2086  # three numbers
   add $counts
