@@ -81,7 +81,7 @@ nc_socket* Adopt(nc_socket* listener, uint32_t index, int flags) {
 // 0: look again; else errno.
 int AwaitConnection(nc_socket* listener) {
   if (listener->nonblocking.load(std::memory_order_relaxed)) {
-    listener->stack->link->Attend();
+    listener->stack->link->Wake();
     return EAGAIN;
   }
   const Time deadline = DeadlineAfter(listener->receive_timeout_ms.load(std::memory_order_relaxed));
@@ -110,7 +110,7 @@ int nc_connect(nc_socket* socket, const struct sockaddr* address, socklen_t leng
   }
   int error = netchannel::Execute(socket, netchannel::ipc::Op::kConnect, peer);
   const bool nonblocking = socket->nonblocking.load(std::memory_order_relaxed);
-  if (error == EINPROGRESS && nonblocking) socket->stack->link->Attend();
+  if (error == EINPROGRESS && nonblocking) socket->stack->link->Wake();
   // EALREADY: an earlier attempt, interrupted by a signal, goes on; a blocking call joins it.
   if (!nonblocking && (error == EINPROGRESS || error == EALREADY)) {
     error = netchannel::AwaitConnected(socket);

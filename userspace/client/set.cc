@@ -62,6 +62,9 @@ void nc_set::Destroy() {
     const std::lock_guard lock(stack->open_mutex);
     stack->open_sets.erase(this);
   }
+  if (exported_.load(std::memory_order_relaxed)) {
+    stack->header->sleepers.fetch_sub(1, std::memory_order_relaxed);
+  }
   delete this;
   stack->region.wait_set(index)->in_use.store(0, std::memory_order_release);
 }
@@ -190,7 +193,6 @@ int nc_set::Wait(nc_event* events, int capacity, Time deadline) {
     if (gone) return -ENETDOWN;
     if (!deadline.is_infinite() && netchannel::ipc::MonotonicNow() >= deadline) {
       if (!PrepareExport(kicks)) continue;
-      stack_->link->Attend();
       return 0;
     }
     slept = true;
@@ -219,15 +221,16 @@ int nc_set::Sleep(uint32_t seen_kicks, Time deadline) {
     return seen->set->HasNews(seen->kicks);
   };
   if (stack_->link->Lend(done, &waiting, deadline, false)) return 0;
-  stack_->link->Attend();
   return SleepOnDescriptor(seen_kicks, deadline);
 }
 
 int nc_set::SleepOnDescriptor(uint32_t seen_kicks, Time deadline) {
   pollfd poll_fd = {stack_->link->WaitSetFd(index_), POLLIN, 0};
   if (poll_fd.fd < 0) return EMFILE;
+  stack_->header->sleepers.fetch_add(1, std::memory_order_seq_cst);
   sleeping_.fetch_add(1, std::memory_order_seq_cst);
   ring_.Arm();
+  stack_->link->Attend();
   int error = 0;
   if (!HasNews(seen_kicks)) {
     timespec left{};
@@ -238,6 +241,7 @@ int nc_set::SleepOnDescriptor(uint32_t seen_kicks, Time deadline) {
     const int result = ppoll(&poll_fd, 1, deadline.is_infinite() ? nullptr : &left, nullptr);
     if (result < 0) error = errno;
   }
+  stack_->header->sleepers.fetch_sub(1, std::memory_order_relaxed);
   eventfd_t ignored;
   eventfd_read(poll_fd.fd, &ignored);
   // The stack's one signal is spent, perhaps on us: the others need a new one.
@@ -253,7 +257,12 @@ int nc_set::SleepOnDescriptor(uint32_t seen_kicks, Time deadline) {
 int nc_set::Export() {
   const int fd = stack_->link->WaitSetFd(index_);
   if (fd < 0) return -1;
-  if (!exported_.exchange(true, std::memory_order_seq_cst)) eventfd_write(fd, 1);
+  if (!exported_.exchange(true, std::memory_order_seq_cst)) {
+    // The application may sleep on it at any time from now on, where we cannot see it.
+    stack_->header->sleepers.fetch_add(1, std::memory_order_seq_cst);
+    stack_->link->Attend();
+    eventfd_write(fd, 1);
+  }
   return fd;
 }
 

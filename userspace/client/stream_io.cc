@@ -84,8 +84,8 @@ std::optional<ssize_t> Ended(WaitResult result, ssize_t done) {
 }
 
 ssize_t WouldBlock(nc_socket* socket, ssize_t done) {
-  // The application will come back by itself, or wait where the stack cannot see it.
-  socket->stack->link->Attend();
+  // An application that polls without waiting lets the stack run on its own time.
+  socket->stack->link->Wake();
   return done > 0 ? done : Fail(EAGAIN);
 }
 
@@ -230,7 +230,7 @@ extern "C" {
 ssize_t nc_send(nc_socket* socket, const void* data, size_t length, int flags) {
   if ((flags & ~netchannel::kSendFlags) != 0) return Fail(EOPNOTSUPP);
   netchannel::SendSide& side = socket->sending;
-  if (length <= netchannel::kCopyStep) {
+  if (length != 0 && length <= netchannel::kCopyStep) {
     side.lock.Lock();
     const bool fits = netchannel::CanSend(socket) && netchannel::SendRoom(socket, length) >= length;
     if (fits) {
@@ -252,7 +252,7 @@ ssize_t nc_send(nc_socket* socket, const void* data, size_t length, int flags) {
 ssize_t nc_recv(nc_socket* socket, void* data, size_t length, int flags) {
   if ((flags & ~netchannel::kReceiveFlags) != 0) return Fail(EOPNOTSUPP);
   netchannel::ReceiveSide& side = socket->receiving;
-  if (length <= netchannel::kCopyStep && (flags & (MSG_PEEK | MSG_WAITALL)) == 0) {
+  if (length != 0 && length <= netchannel::kCopyStep && (flags & (MSG_PEEK | MSG_WAITALL)) == 0) {
     side.lock.Lock();
     const uint64_t ready = std::min<uint64_t>(netchannel::Available(socket, length), length);
     const bool fits = ready > 0 && netchannel::CarriesBytes(socket->Flags());

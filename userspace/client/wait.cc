@@ -77,13 +77,16 @@ Done DoneOf(Condition condition) {
 // 0, or what ended the sleep. EINTR is the only one that the caller must know.
 int SleepOnEvent(nc_socket* socket, uint32_t waiter, Done done, Waiting* waiting, Time deadline) {
   ipc::SocketSlot* slot = socket->slot;
+  socket->stack->header->sleepers.fetch_add(1, std::memory_order_seq_cst);
   slot->waiters.fetch_add(waiter, std::memory_order_seq_cst);
+  socket->stack->link->Attend();
   ipc::FullFence();
   const uint32_t event = slot->event.load(std::memory_order_acquire);
   int error = 0;
   if (!done(waiting))
     error = ipc::FutexWait(slot->event, event, deadline, ipc::FutexScope::kShared);
   slot->waiters.fetch_sub(waiter, std::memory_order_relaxed);
+  socket->stack->header->sleepers.fetch_sub(1, std::memory_order_relaxed);
   return error;
 }
 
@@ -98,7 +101,6 @@ WaitResult WaitFor(nc_socket* socket, Condition condition, uint64_t bytes, Time 
     if (!deadline.is_infinite() && ipc::MonotonicNow() >= deadline) return WaitResult::kTimedOut;
     const bool spin = socket->spin.load(std::memory_order_relaxed);
     if (link->Lend(done, &waiting, deadline, spin)) continue;
-    link->Attend();
     if (spin) {
       for (int i = 0; i < kSpinTurns && !done(&waiting); ++i) ipc::SpinPause();
       continue;

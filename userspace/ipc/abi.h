@@ -59,6 +59,10 @@ struct RegionHeader {
 
   alignas(kCacheLine) std::atomic<uint32_t> stack_sleeping;  // the stack: wake me through the link's doorbell
   std::atomic<uint32_t> stack_gone;                          // the stack has stopped or disconnected us
+
+  // Threads of the application that sleep where only the stack's own thread can wake them: on a socket's
+  // `event`, or on a wait set's descriptor. While there are any, the stack lends itself to no other thread.
+  alignas(kCacheLine) std::atomic<uint32_t> sleepers;
 };
 
 // A control operation. The application takes a free slot, fills it, sets kSubmitted, rings; the stack

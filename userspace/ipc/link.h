@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How an application reaches its stack: the region, and what shared memory cannot do (waking a sleeping
-// stack; lending it a thread). Two kinds: embedded (stack/embedded.cc) and the daemon's.
+// How an application reaches its stack: the region, and what shared memory cannot do (waking a
+// sleeping stack; lending it a thread). Two kinds: embedded (stack/embedded.cc) and the daemon's.
 //
-// Thread: all functions from any thread of the application. Owner: the client library; destroying the link
-// stops an embedded stack.
+// Thread: all functions from any thread of the application. Owner: the client library; destroying
+// the link stops an embedded stack.
 #pragma once
 
 #include <cstddef>
@@ -26,29 +26,33 @@ class StackLink {
   virtual std::byte* region() = 0;
   virtual size_t region_size() const = 0;
 
-  // Something is in the doorbell ring and RegionHeader::stack_sleeping was seen set. An embedded stack
-  // may run one round on the calling thread instead of waking its own.
+  // Something is in the doorbell ring and RegionHeader::stack_sleeping was seen set, or the
+  // application polls without waiting. An embedded stack may run one round on the calling thread
+  // instead of waking its own.
   virtual void Wake() = 0;
 
-  // Lends the calling thread: the stack polls, spins and sleeps on it until `done(argument)` is true (asked
-  // between rounds, cheap, no side effects) or `deadline` (CLOCK_MONOTONIC) has passed. Returns false at
-  // once when it cannot use the thread (a daemon, or another thread is lent): then sleep on the socket's
-  // `event` futex. Spinning callers pass `spin` to keep the thread from sleeping.
+  // Lends the calling thread: the stack polls, spins and sleeps on it until `done(argument)` is
+  // true (asked between rounds, cheap, no side effects) or `deadline` (CLOCK_MONOTONIC) has passed.
+  // Returns false at once when it cannot use the thread (a daemon, or another thread is lent): then
+  // sleep on the socket's `event` futex. Spinning callers pass `spin` to keep the thread from
+  // sleeping.
   virtual bool Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) = 0;
 
-  // The application is about to wait in a way that the stack cannot see (an eventfd in its own poll):
-  // from now on the stack's own thread must be at work. Idempotent, cheap when it is already.
+  // RegionHeader::sleepers has been raised: an application thread is about to sleep where only the
+  // stack's own thread can wake it, which must be at work from now on. Cheap when it is.
   virtual void Attend() = 0;
 
-  // The eventfd that the stack writes for wait set `index`, created on first use. Owned by the link.
+  // The eventfd that the stack writes for wait set `index`, created on first use. Owned by the
+  // link.
   virtual int WaitSetFd(uint32_t index) = 0;
 
   // Status as JSON, for `netchannel status`. Control plane.
   virtual std::string StatusJson() = 0;
 };
 
-// Starts a stack inside this process. `config` is the text of a TOML file (see the README for keys), may be
-// empty when `interface` is given. Defined in stack/embedded.cc; the only way from client to stack.
+// Starts a stack inside this process. `config` is the text of a TOML file (see the README for
+// keys), may be empty when `interface` is given. Defined in stack/embedded.cc; the only way from
+// client to stack.
 absl::StatusOr<std::unique_ptr<StackLink>> StartEmbeddedStack(std::string_view interface,
                                                               std::string_view config);
 

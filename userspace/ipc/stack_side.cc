@@ -22,6 +22,7 @@ void ReleasePages(const RingView& ring) { madvise(ring.base, ring.size, MADV_REM
 
 StackSide::StackSide(const RegionView& region)
     : region_(region),
+      header_(region.header()),
       doorbells_(region),
       calls_(region),
       wait_sets_(region),

@@ -67,6 +67,8 @@ class StackSide {
   std::optional<Doorbell> PopDoorbell();
   bool HasDoorbell() const { return doorbells_.HasEntry(); }
   void SetSleeping(bool sleeping);
+  // Application threads sleep where only the stack's own thread can wake them.
+  bool HasSleepers() const { return header_->sleepers.load(std::memory_order_seq_cst) != 0; }
 
   // Calls. A taken call names a slot in use (except kCreate), or has been answered with EBADF
   // already.
@@ -117,6 +119,7 @@ class StackSide {
   bool HasRoom(const SocketSlot& shared, const PublishedState& published) const;
 
   RegionView region_;
+  RegionHeader* header_;
   DoorbellConsumer doorbells_;
   CallServer calls_;
   WaitSetProducer wait_sets_;

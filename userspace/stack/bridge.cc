@@ -201,6 +201,13 @@ bool Bridge::HasWork() const {
   return false;
 }
 
+bool Bridge::HasSleepers() const {
+  for (const auto& application : applications_) {
+    if (application != nullptr && application->side->HasSleepers()) return true;
+  }
+  return false;
+}
+
 void Bridge::SetSleeping(bool sleeping) {
   for (const auto& application : applications_) {
     if (application != nullptr) application->side->SetSleeping(sleeping);

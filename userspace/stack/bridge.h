@@ -43,6 +43,8 @@ class Bridge final : public BufferPool {
   size_t Serve(Time now);
   // Whether a doorbell waits.
   bool HasWork() const;
+  // Whether application threads sleep where only the stack's own thread can wake them.
+  bool HasSleepers() const;
   // Copies the views of all sockets that have changed to their applications, and hands over
   // connections.
   void Publish();

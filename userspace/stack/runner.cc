@@ -107,7 +107,8 @@ void Runner::StandBy() {
   uint32_t seen = activity_;
   while (!stopping_) {
     const uint32_t event = own_event_;
-    if (takeover_.exchange(false) || (attend_ && !lent_)) return;
+    own_standing_by_ = true;
+    if (takeover_.exchange(false) || (!lent_ && bridge_->HasSleepers())) break;
     own_parked_ = true;
     const bool park = lender_asleep_;
     if (!park) own_parked_ = false;
@@ -115,9 +116,10 @@ void Runner::StandBy() {
     ipc::FutexWait(own_event_, event, look_again, ipc::FutexScope::kPrivate);
     own_parked_ = false;
     const uint32_t activity = activity_;
-    if (!lent_ && activity == seen) return;  // nobody came for a whole period
+    if (!lent_ && activity == seen) break;  // nobody came for a whole period
     seen = activity;
   }
+  own_standing_by_ = false;
 }
 
 void Runner::WakeOwnThread() {
@@ -132,7 +134,7 @@ bool Runner::own_saturated() const {
 // ---- application threads ----
 
 bool Runner::Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) {
-  if (!config_.lend || stopping_ || lent_.exchange(true)) return false;
+  if (!config_.lend || stopping_ || bridge_->HasSleepers() || lent_.exchange(true)) return false;
   std::unique_lock<std::mutex> lease(lease_, std::try_to_lock);
   if (!lease.owns_lock()) {
     if (own_saturated()) {
@@ -150,7 +152,7 @@ bool Runner::Lend(bool (*done)(void*), void* argument, Time deadline, bool spin)
   lent_ = false;
   activity_.fetch_add(1);
   Leave(lease);
-  if (own_parked_ || attend_) WakeOwnThread();
+  if (own_parked_ || bridge_->HasSleepers()) WakeOwnThread();
   return true;
 }
 
@@ -186,7 +188,9 @@ void Runner::Wake() {
   if (!lease.owns_lock())
     return;  // the holder runs the round: it looks at round_wanted_ when it leaves
   const Time now = ipc::MonotonicNow();
-  wakes_in_a_row_ = now - last_wake_ < kWakeGap ? wakes_in_a_row_ + 1 : 0;
+  // An application that only asks whether something has come is no stream of messages.
+  const bool sends = bridge_->HasWork();
+  wakes_in_a_row_ = sends && now - last_wake_ < kWakeGap ? wakes_in_a_row_ + 1 : 0;
   if (wakes_in_a_row_ >= kWakesBeforeTakeover) {
     wakes_in_a_row_ = 0;
     takeover_ = true;
@@ -211,8 +215,7 @@ void Runner::Leave(std::unique_lock<std::mutex>& lease) {
 }
 
 void Runner::Attend() {
-  if (attend_.exchange(true)) return;
-  WakeOwnThread();
+  if (own_standing_by_) WakeOwnThread();
 }
 
 }  // namespace netchannel

@@ -11,6 +11,8 @@
 //   period whether they still do,
 //                                   so that acknowledgements and timers never wait longer than that
 //   a busy own thread            -> keeps the lease; the application sleeps on its socket's futex
+//   several threads wait         -> those that sleep elsewhere need the own thread: it keeps the
+//   lease
 //
 // Thread: Lend, Wake and Attend from any; Start and Stop from the owner. Nothing below holds a
 // lock.
@@ -116,11 +118,11 @@ class Runner {
   std::atomic<bool> lender_asleep_{false};
   std::atomic<uint32_t> lend_wanted_{0};
   std::atomic<uint32_t> activity_{0};  // moves with each Lend and Wake
-  std::atomic<bool> attend_{false};
   std::atomic<bool> takeover_{false};
   std::atomic<bool> stopping_{false};
-  std::atomic<uint32_t> own_event_{0};  // futex of the own thread while it stands by
-  std::atomic<bool> own_parked_{false};
+  std::atomic<uint32_t> own_event_{0};   // futex of the own thread while it stands by
+  std::atomic<bool> own_parked_{false};  // stands by without a time limit
+  std::atomic<bool> own_standing_by_{false};
   std::thread thread_;
 };
 
