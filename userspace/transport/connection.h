@@ -10,18 +10,21 @@
 //   1. Enqueue()s segments;
 //   2. while PollTransmit() gives a plan, builds that packet, sends it, and calls OnSent();
 //   3. hands every packet that arrives to OnPacket(), and its ACK record to OnAck();
-//   4. calls OnTimer() once NextTimeout() has passed; NextTimeout() must be asked again after each
-//   of
-//      the other calls;
+//   4. calls OnTimer() once NextTimeout() has passed, and then 2. again; NextTimeout() must be
+//   asked
+//      again after any other call;
 //   5. drains PollAcked() after OnAck().
 //
 // Packet numbers and ACK ranges follow RFC 9000 section 13, loss detection and PTO RFC 9002 with
 // RFC 8985's adaptive reordering window, path MTU RFC 8899. Congestion control is behind
-// transport/congestion_controller.h.
+// transport/congestion_controller.h; a loss that is rare and comes without a queue is repaired, but
+// is not taken for congestion (transport/loss_budget.h).
 //
-// Thread: one at a time. Memory: bounded by Config::max_packets_in_flight and by
-// max_queued_segments, allocated lazily so that an idle connection is small. Errors: state() says
-// when the peer must be taken for dead.
+// Thread: one at a time. Memory: under 2 KB for a connection that never sent; allocated as it is
+// needed, and then kept, so that steady state allocates nothing. Bounds: for each of
+// max_packets_in_flight 8 packet records of 40 bytes and 128 segments (only when packets carry
+// dozens of them), and max_queued_segments. At the bound the oldest packet without a verdict counts
+// as lost. Errors: state() says when the peer must be taken for dead.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +51,8 @@ struct ConnectionConfig {
   uint32_t ack_threshold = 16;
   Duration max_ack_delay = Duration::Micros(250);
   Duration initial_rtt = Duration::Millis(1);
-  // Without any acknowledgement for this long while packets are out: dead.
+  // Without any acknowledgement for this long while packets are out: dead. Nothing is dead while
+  // nothing is out: who wants to know must send something.
   Duration user_timeout = Duration::Seconds(20);
   bool pacing = true;
 };
@@ -60,7 +64,7 @@ struct PacketPlan {
   bool ping = false;                   // include a PING
   ByteCount pad_to = 0;                // pad the packet to this many bytes when > 0 (MTU probe)
   absl::Span<const Segment> segments;  // valid until the next non-const call
-  bool ecn_capable = false;            // set ECT(0) in the IP header
+  bool ecn_capable = false;            // set ECT(0) in the IP header; DCTCP only
 };
 
 enum class ConnectionState : uint8_t { kOpen, kDead };
@@ -75,7 +79,8 @@ class Connection {
   Connection& operator=(Connection&&) noexcept;
 
   // False when max_queued_segments is reached: nothing was taken. Data that continues the queue's
-  // last segment is merged with it. Control segments go in front of data.
+  // last segment is merged with it. Control segments go in front of data; one that already waits
+  // for the same stream is not queued twice, since its value is read when the packet is built.
   bool Enqueue(const Segment& segment);
   // Bytes of data queued and not yet sent (retransmissions included).
   ByteCount queued_bytes() const;
@@ -86,22 +91,32 @@ class Connection {
   bool CanSendData(Time now) const;
 
   // The next packet, or nullopt when there is nothing to send, or nothing may be sent, at `now`.
-  // The plan fits into max_payload bytes and into the current path MTU.
+  // The plan fits into max_payload bytes (the packet header included) and into the current path
+  // MTU. Each plan is followed by OnSent or OnNotSent; a plan without either is taken back.
   std::optional<PacketPlan> PollTransmit(Time now, ByteCount max_payload);
+  // The ACK of the plan at hand. Precondition: plan.ack, and no other call since.
   wire::Ack BuildAck(Time now);
-  // The planned packet was handed to the device. `bytes` from the packet header on.
+  // The planned packet was handed to the device. `bytes` from the packet header on, padding
+  // included.
   void OnSent(Time now, PacketNumber number, ByteCount bytes);
-  // The planned packet could not be handed over (no buffer): its contents are queued again.
+  // The planned packet could not be handed over (no buffer): its contents are queued again,
+  // in front, and its number is used for the next plan.
   void OnNotSent(PacketNumber number);
 
+  // Only kNew packets are to be processed; the others are dropped and counted.
   Receipt OnPacket(Time now, PacketNumber number, bool ack_eliciting, Ecn ecn);
-  // False when the ACK acknowledges what was never sent (a protocol violation by the peer).
+  // False when the ACK acknowledges what was never sent or is malformed (a protocol violation by
+  // the peer): nothing was changed.
   bool OnAck(Time now, const wire::Ack& ack);
   void OnTimer(Time now);
+  // Infinite when nothing is to be waited for. In the past while something is due that PollTransmit
+  // was not asked for (or whose packet could not be handed over): a caller without buffers waits
+  // for those instead.
   Time NextTimeout() const;
 
-  // Segments that the peer has acknowledged, each once for each time it was sent in a packet of its
-  // own.
+  // Segments that the peer has acknowledged. Neighbours are joined. Data that was sent more than
+  // once is reported each time one of its packets is acknowledged, so up to that often, in other
+  // slices.
   std::optional<Segment> PollAcked();
   // Everything not yet acknowledged, sent or queued, for another channel of the session. Empties
   // this one.

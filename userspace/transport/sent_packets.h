@@ -49,6 +49,8 @@ struct SentPacket {
       false;  // a probe (RFC 9002 section 6.2.4) took over its segments: not queued when lost
 };
 
+static_assert(sizeof(SentPacket) == 40);
+
 class SentPackets {
  public:
   // Tracks the last 8 * `max_in_flight` packet numbers at most, with room for the segments of two
