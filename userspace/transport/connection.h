@@ -22,7 +22,7 @@
 //
 // Thread: one at a time. Memory: under 2 KB for a connection that never sent; allocated as it is
 // needed, and then kept, so that steady state allocates nothing. Bounds: for each of
-// max_packets_in_flight 8 packet records of 40 bytes and 128 segments (only when packets carry
+// max_packets_in_flight 8 packet records of 32 bytes and 128 segments (only when packets carry
 // dozens of them), and max_queued_segments. At the bound the oldest packet without a verdict counts
 // as lost. Errors: state() says when the peer must be taken for dead.
 #pragma once

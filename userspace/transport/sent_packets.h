@@ -49,7 +49,7 @@ struct SentPacket {
       false;  // a probe (RFC 9002 section 6.2.4) took over its segments: not queued when lost
 };
 
-static_assert(sizeof(SentPacket) == 40);
+static_assert(sizeof(SentPacket) == 32);
 
 class SentPackets {
  public:
