@@ -8,6 +8,8 @@
 namespace netchannel::sim {
 namespace {
 
+constexpr Duration kBurstQuiet = Duration::Millis(10);
+
 // Uniform in [0, 1) from one draw.
 double Unit(Rng& rng) { return static_cast<double>(rng.Next() >> 11) * 0x1.0p-53; }
 
@@ -74,6 +76,8 @@ Fate FaultDecider::Decide(Time now) {
   const uint64_t dice = rng_.Next();
 
   Fate fate;
+  if (now - last_packet_ > kBurstQuiet) bad_ = false;
+  last_packet_ = now;
   bad_ = bad_ ? burst_step >= faults_.burst_leave : burst_step < faults_.burst_enter;
   const bool down = Down(now);
   if (down || loss < faults_.loss || (bad_ && burst_loss < faults_.burst_loss)) {

@@ -7,6 +7,9 @@
 // reproduced by its seed. Every decision takes the same number of draws whatever it decides, so
 // that one changed probability does not change the dice of all others.
 //
+// A loss burst is a matter of packets, but ends for certain when the link was quiet for
+// kBurstQuiet: a handshake's few packets, a second apart, do not belong to one burst.
+//
 // Corruption flips bits inside a window of 15 bits: the Internet checksum finds every such error
 // (RFC 1071 section 2; Stone and Partridge, SIGCOMM 2000, on what it does not find). More than that
 // and a packet with changed bytes and a right checksum would be nobody's fault.
@@ -69,7 +72,8 @@ class FaultDecider {
   Faults faults_;
   SeededRng rng_;
   SeededRng outage_rng_;
-  bool bad_ = false;   // Gilbert-Elliott state
+  bool bad_ = false;  // Gilbert-Elliott state
+  Time last_packet_;
   Time outage_begin_;  // of the next or present outage
   Time outage_end_;
   bool outage_drawn_ = false;

@@ -65,6 +65,7 @@ std::string Network::Describe() {
       absl::StrAppend(&text, ", refused ", host->drops(), ", buffers ", host->buffers().in_use());
     }
     absl::StrAppend(&text, "\n");
+    if (host->running() && hosts_.size() <= 4) text += host->Describe();
   }
   for (size_t i = 0; i < links_.size() && i < 4; ++i) {
     const LinkStats& stats = links_[i]->stats();

@@ -108,6 +108,9 @@ void Endpoint::set_paused(bool paused) {
 
 void Endpoint::OnWake(Time now) {
   Act(now);
+  // An earlier wake-up may have taken the place of the one that ends a pause.
+  if (read_again_ > now) WakeAt(read_again_);
+  if (write_again_ > now) WakeAt(write_again_);
   if (host_->running()) host_->Kick();
 }
 
@@ -212,7 +215,8 @@ bool Endpoint::ReadPiece(Time now, const SocketView& view) {
   }
   read_ += piece;
   Expect(host_->sockets().OnConsumed(now, socket_, read_), "read");
-  if (rng_.Chance(behaviour().stall)) {
+  if (stalls_ < behaviour().stalls && rng_.Chance(behaviour().stall)) {
+    ++stalls_;
     read_again_ = now + UpTo(rng_, behaviour().stall_max);
     WakeAt(read_again_);
   }

@@ -35,9 +35,10 @@ struct Behaviour {
   ByteCount abort_after = 0;
   uint32_t max_write = 64 * 1024;  // bytes; pieces are uniform in [1, max]
   uint32_t max_read = 64 * 1024;
-  double stall = 0;    // a pause after a read, with this probability
-  Duration stall_max;  // uniform
-  Duration write_gap;  // a pause after each write; zero: writes whenever there is room
+  double stall = 0;      // a pause after a read, with this probability
+  Duration stall_max;    // uniform
+  uint32_t stalls = 50;  // at most so many, or small reads would take for ever
+  Duration write_gap;    // a pause after each write; zero: writes whenever there is room
 };
 
 struct StreamPlan {
@@ -111,6 +112,7 @@ class Endpoint final : public Actor, public SocketUser {
 
   ByteCount written_ = 0, read_ = 0, scribbled_ = 0;
   Time read_again_, write_again_;
+  uint32_t stalls_ = 0;
   bool paused_ = false;
   bool sent_fin_ = false, saw_fin_ = false, aborted_ = false, closed_ = false;
   int error_ = 0;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/sim_host.h"
 
+#include "absl/strings/str_cat.h"
 #include "sim/require.h"
+#include "vns/status.h"
 
 namespace netchannel::sim {
 namespace {
@@ -148,6 +150,31 @@ uint64_t SimHost::drops() const {
     total += host_->driver().drops(static_cast<DropReason>(i));
   }
   return total;
+}
+
+std::string SimHost::Describe() const {
+  std::string text;
+  for (const SessionStatus& session : host_->driver().Status()) {
+    absl::StrAppend(&text, "    session to ", session.peer.ToString(),
+                    session.up ? " up" : " not up", session.client ? " client" : " server",
+                    " references ", session.references, "\n");
+    for (const ChannelStatus& c : session.channels) {
+      absl::StrAppend(&text, "      channel ", c.index, " class ", static_cast<int>(c.app_class),
+                      c.failed ? " failed" : "", " backlog ", c.backlog, " in flight ",
+                      c.bytes_in_flight, " window ", c.congestion_window, " packet ", c.packet_size,
+                      " rtt ", c.smoothed_rtt.micros(), " us; sent ", c.stats.packets_sent,
+                      " received ", c.stats.packets_received, " lost ", c.stats.packets_lost,
+                      " spurious ", c.stats.packets_spuriously_lost, " acks ", c.stats.acks_sent,
+                      " ptos ", c.stats.ptos, " ce ", c.stats.ce_received, "\n");
+    }
+  }
+  for (const SocketStatus& socket : host_->sockets().ListSockets()) {
+    absl::StrAppend(&text, "      socket ", socket.id, " state ", static_cast<int>(socket.state),
+                    socket.held ? " held" : " orphan", " error ", socket.error, " stream ",
+                    socket.stream, " unread ", socket.unread, " window ", socket.window,
+                    " unacknowledged ", socket.unacknowledged, " unsent ", socket.unsent, "\n");
+  }
+  return text;
 }
 
 }  // namespace netchannel::sim

@@ -12,6 +12,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/rng.h"
@@ -82,6 +84,8 @@ class SimHost final : public Actor, public FrameSink {
   const HeapBufferPool& buffers() const { return *buffers_; }
   const NicStats& nic() const { return nic_.stats(); }
   uint64_t drops() const;  // received packets that the driver refused, all reasons
+  // Its sessions, channels and sockets, a line each.
+  std::string Describe() const;
   uint64_t drops(DropReason reason) const { return host_->driver().drops(reason); }
 
  private:
