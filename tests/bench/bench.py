@@ -21,11 +21,12 @@ CATALOGUE = {
     "messages-4096": lambda c: messages.rows(c, 4096),
     "pingpong-spin": lambda c: pingpongs.rows(c, "spin"),
     "pingpong-block": lambda c: pingpongs.rows(c, "block"),
-    "idle-cpu": lambda c: idles.stack_rows(c, "idle-cpu"),
-    "idle-memory": lambda c: idles.stack_rows(c, "idle-memory"),
+    "idle-cpu": idles.cpu_rows,
+    "idle-memory": idles.memory_rows,
     "idle-sockets": idles.socket_rows,
 }
 ROUNDS = 5  # medians of so many
+
 
 COLUMNS = ("name", "unit", "ours", "theirs", "ratio", "ratio_min", "ratio_max", "target", "met", "theirs_is")
 

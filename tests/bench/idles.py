@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """idle-cpu, idle-memory, idle-sockets: what a stack takes while nothing happens. Both ends are measured, the
 worse one counts."""
+import functools
+
 from compare import against_limit
 from measure import measure
 from topology import Link
@@ -16,27 +18,32 @@ SECONDS = 10
 SOCKET_ROUNDS = 3       # opening 10,000 connections takes its time, and memory does not vary
 
 
-def idle(context, link, connections, seconds):
-    return measure(context.binary, link, "idle", "netchannel", both=("--channels", CHANNELS),
+def idle(binary, link, connections, seconds):
+    return measure(binary, link, "idle", "netchannel", both=("--channels", CHANNELS),
                    client=("--count", connections), seconds=seconds)
 
 
-def stack_rows(context, wanted):
+@functools.cache
+def stack_runs(binary, rounds):
     """idle-cpu and idle-memory come from the same runs."""
     with Link(MTU, xdp=True) as link:
-        runs = [idle(context, link, 1, SECONDS) for _ in range(context.rounds)]
-    cpu = [100 * max(r["client_cpu_seconds"], r["server_cpu_seconds"]) / r["client_seconds"] for r in runs]
-    memory = [max(r["client_resident_bytes"], r["server_resident_bytes"]) / MIB for r in runs]
-    rows = {
-        "idle-cpu": against_limit("idle-cpu", "% of a core", cpu, CPU_PERCENT),
-        "idle-memory": against_limit("idle-memory", "MiB", memory, MEMORY_MIB),
-    }
-    return [rows[wanted]]
+        return [idle(binary, link, 1, SECONDS) for _ in range(rounds)]
+
+
+def cpu_rows(context):
+    percent = [100 * max(r["client_cpu_seconds"], r["server_cpu_seconds"]) / r["client_seconds"]
+               for r in stack_runs(context.binary, context.rounds)]
+    return [against_limit("idle-cpu", "% of a core", percent, CPU_PERCENT)]
+
+
+def memory_rows(context):
+    resident = [max(r["client_resident_bytes"], r["server_resident_bytes"]) / MIB for r in stack_runs(context.binary, context.rounds)]
+    return [against_limit("idle-memory", "MiB", resident, MEMORY_MIB)]
 
 
 def socket_rows(context):
     with Link(MTU, xdp=True) as link:
-        runs = [idle(context, link, SOCKETS, 2) for _ in range(SOCKET_ROUNDS)]
+        runs = [idle(context.binary, link, SOCKETS, 2) for _ in range(SOCKET_ROUNDS)]
     growth = [max(r[f"{end}_resident_bytes"] - r[f"{end}_resident_at_start"] for end in ("client", "server"))
               / MIB for r in runs]
     return [against_limit("idle-sockets", f"MiB for {SOCKETS} sockets", growth, SOCKETS_MIB)]
