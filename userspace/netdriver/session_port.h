@@ -12,7 +12,7 @@
 // session has no channels, is not up, and takes no segment.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -25,6 +25,26 @@
 #include "wire/packet_layout.h"
 
 namespace netchannel {
+
+// The parts of a payload. Not initialised: a delivery is made for each record, and clearing 18
+// spans costs more than all else about it.
+class PayloadParts {
+ public:
+  using Part = absl::Span<const std::byte>;
+  PayloadParts() {}  // leaves parts_ alone
+
+  static constexpr size_t size() { return kMaxRxChunks; }
+  Part* data() { return parts_; }
+  const Part* data() const { return parts_; }
+  Part* begin() { return parts_; }
+  Part& operator[](size_t i) { return parts_[i]; }
+  const Part& operator[](size_t i) const { return parts_[i]; }
+
+ private:
+  union {
+    Part parts_[kMaxRxChunks];
+  };
+};
 
 // What one record said, with its payload still in the received packet. Valid until the packet is
 // released.
@@ -41,7 +61,9 @@ struct Delivery {
   wire::ResetCode reset_code = wire::ResetCode::kNone;  // kReset
   uint32_t length = 0;                                  // kData: bytes in `payload`
   uint32_t payload_count = 0;
-  std::array<absl::Span<const std::byte>, kMaxRxChunks> payload;  // kData, in order
+  PayloadParts payload;  // kData: the first payload_count, in order
+
+  Delivery() {}  // else a value-initialised one is cleared first
 };
 
 struct DriverEvent {
