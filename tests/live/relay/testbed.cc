@@ -85,7 +85,8 @@ absl::Status Testbed::Build(int mtu) {
 }
 
 absl::Status Testbed::BuildHost(char host, const char* address, int mtu) {
-  const std::string name(1, host), veth = "veth-" + name, far = "r" + name;
+  const absl::string_view name(&host, 1);
+  const std::string veth = absl::StrCat("veth-", name), far = absl::StrCat("r", name);
   const absl::Status made = ShellIn(
       'r', absl::StrCat("ip link add ", far, " mtu ", mtu, " type veth peer name ", veth, " mtu ",
                         mtu, " address ", MacOf(host), " netns ", NamespaceOf(host),

@@ -42,7 +42,7 @@ class Testbed {
   // A path for `nsenter --net=`, while this object lives. 'r' is the relay's.
   std::string NamespaceOf(char host) const;
 
-  static std::string MacOf(char host) { return std::string("02:00:00:00:00:0") + host; }
+  static std::string MacOf(char host) { return std::string("02:00:00:00:00:0").append(1, host); }
 
   static constexpr const char* kAddressA = "10.77.0.1";
   static constexpr const char* kAddressB = "10.77.0.2";
