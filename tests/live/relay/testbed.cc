@@ -22,7 +22,7 @@ constexpr const char* kOffloadsOff = " tx off rx off tso off gso off gro off >/d
 
 absl::Status Shell(const std::string& command) {
   if (std::system(command.c_str()) == 0) return absl::OkStatus();
-  return absl::InternalError("failed: " + command);
+  return absl::InternalError(absl::StrCat("failed: ", command));
 }
 
 // A new namespace, as a descriptor; -1 when the kernel refuses.
@@ -123,7 +123,7 @@ std::string Testbed::StopRelay() {
   if (relay_ <= 0) return "";
   kill(relay_, SIGTERM);
   std::string counts = ReadLine(relay_output_);
-  counts += "\n" + ReadLine(relay_output_);
+  absl::StrAppend(&counts, "\n", ReadLine(relay_output_));
   waitpid(std::exchange(relay_, -1), nullptr, 0);
   close(std::exchange(relay_output_, -1));
   return counts;
@@ -139,7 +139,7 @@ void Testbed::InHost(char host, const std::function<void()>& what) const {
 
 uint64_t CountOf(const std::string& counts, int direction, const std::string& key) {
   size_t at = direction == 0 ? 0 : counts.find('\n');
-  at = counts.find("\"" + key + "\": ", at);
+  at = counts.find(absl::StrCat("\"", key, "\": "), at);
   return at == std::string::npos ? 0
                                  : std::strtoull(counts.c_str() + at + key.size() + 4, nullptr, 10);
 }
