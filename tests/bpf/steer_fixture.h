@@ -135,8 +135,11 @@ class SteerTest : public testing::Test {
   // Runs the program once; the verdict is the one counter that went up, by one.
   Outcome Run(const Bytes& frame) {
     const auto before = Counters();
-    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(),
-                .data_size_in = static_cast<uint32_t>(frame.size()), .repeat = 1);
+    bpf_test_run_opts options{};
+    options.sz = sizeof(options);
+    options.data_in = frame.data();
+    options.data_size_in = static_cast<uint32_t>(frame.size());
+    options.repeat = 1;
     const int error =
         bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.netchannel_steer), &options);
     EXPECT_EQ(error, 0) << "BPF_PROG_TEST_RUN on " << frame.size() << " bytes";

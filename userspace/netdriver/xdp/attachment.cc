@@ -257,7 +257,9 @@ absl::StatusOr<nc_attachment> Replace(const InterfaceInfo& interface, const std:
                    last_log_line.empty() ? "see `dmesg`" : last_log_line);
   }
   const int fd = bpf_program__fd((*skeleton)->progs.netchannel_steer);
-  LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = old_fd);
+  bpf_xdp_attach_opts options{};
+  options.sz = sizeof(options);
+  options.old_prog_fd = old_fd;
   const uint32_t flags = XDP_FLAGS_REPLACE | (generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
   const int error = -bpf_xdp_attach(static_cast<int>(interface.ifindex), fd, flags, &options);
   if (error != 0) {

@@ -55,7 +55,7 @@ absl::Status CheckConfig(const XdpDeviceConfig& config, const xdp::InterfaceInfo
 
 struct XdpDevice::Impl {
   explicit Impl(const XdpDeviceConfig& c) : config(c), stall(c.stall_limit) {}
-  ~Impl();
+  ~Impl() { Close(); }
 
   absl::Status Start();
   void Lay();
@@ -63,6 +63,8 @@ struct XdpDevice::Impl {
   uint32_t SlotOf(size_t lane) const;
   absl::Status OpenSockets();
   absl::Status InsertSockets();
+  void RemoveEntries();
+  void Close();
 
   XdpDeviceConfig config;
   xdp::InterfaceInfo interface;
@@ -194,8 +196,13 @@ absl::Status XdpDevice::Impl::InsertSockets() {
   return absl::OkStatus();
 }
 
-XdpDevice::Impl::~Impl() {
-  if (!entries_inserted) return;
+void XdpDevice::Impl::Close() {
+  if (entries_inserted) RemoveEntries();
+  entries_inserted = false;
+  sockets.reset();
+}
+
+void XdpDevice::Impl::RemoveEntries() {
   for (const auto& lane : lanes) maps->RemoveLane(lane->udp_port());
   for (size_t i = 0; i < lanes.size(); ++i) maps->RemoveSocket(SlotOf(i));
   for (const wire::IpAddress& address : inserted_addresses) maps->RemoveAddress(address);
@@ -210,6 +217,7 @@ absl::StatusOr<std::unique_ptr<XdpDevice>> XdpDevice::Open(const XdpDeviceConfig
 XdpDevice::XdpDevice(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 XdpDevice::~XdpDevice() {
+  impl_->Close();
   if (const uint32_t missing = borrowed_chunks(); missing > 0) {
     std::fprintf(stderr, "netchannel: %s closes with %u receive buffers not released\n",
                  impl_->config.ifname.c_str(), missing);

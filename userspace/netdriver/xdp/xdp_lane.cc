@@ -15,6 +15,19 @@ using xdp::kChunkSize;
 // drops a packet (EBUSY) counts as progress. What is left then waits for the next Flush.
 constexpr int kMaxKicks = 64;
 
+void StartPacket(RxPacket* packet) {
+  packet->chunk_count = 0;
+  packet->length = 0;
+}
+
+// Only the chunks in use: the arrays are large.
+void CopyPacket(const RxPacket& from, RxPacket* to) {
+  std::copy_n(from.chunks.begin(), from.chunk_count, to->chunks.begin());
+  std::copy_n(from.frames.begin(), from.chunk_count, to->frames.begin());
+  to->chunk_count = from.chunk_count;
+  to->length = from.length;
+}
+
 }  // namespace
 
 XdpLane::XdpLane(const LaneInfo& info, uint16_t udp_port, absl::Span<std::byte> umem,
@@ -33,7 +46,7 @@ void XdpLane::Attach(xdp::Xsk* xsk, bool zero_copy) {
 }
 
 void XdpLane::Detach() {
-  DropPartial();
+  GiveBackChunks(&partial_);
   skipping_ = false;
   reserved_ = false;
   unsubmitted_ = 0;
@@ -41,54 +54,58 @@ void XdpLane::Detach() {
   xsk_ = nullptr;
 }
 
-void XdpLane::DropPartial() {
-  for (uint32_t i = 0; i < partial_.chunk_count; ++i) port_->GiveBack(partial_.frames[i]);
-  partial_.chunk_count = 0;
-  partial_.length = 0;
+void XdpLane::GiveBackChunks(RxPacket* packet) {
+  for (uint32_t i = 0; i < packet->chunk_count; ++i) port_->GiveBack(packet->frames[i]);
+  StartPacket(packet);
 }
 
-void XdpLane::AddChunk(RxPacket* packet, const xdp_desc& descriptor) {
+// Adds what `descriptor` has to `packet`. True when that completes it.
+bool XdpLane::Accept(const xdp_desc& descriptor, RxPacket* packet) {
+  if (!port_->Take(descriptor.addr)) return false;
+  const bool last = (descriptor.options & XDP_PKT_CONTD) == 0;
+  const uint64_t room = kChunkSize - descriptor.addr % kChunkSize;
+  if (skipping_ || packet->chunk_count == kMaxRxChunks || descriptor.len > room) {
+    port_->GiveBack(descriptor.addr);
+    GiveBackChunks(packet);
+    if (!skipping_) ++stats_.rx_too_long;
+    skipping_ = !last;
+    return false;
+  }
   const uint32_t i = packet->chunk_count++;
   packet->chunks[i] = umem_.subspan(descriptor.addr, descriptor.len);
   packet->frames[i] = descriptor.addr;
   packet->length += descriptor.len;
+  return last;
+}
+
+void XdpLane::CountReceived(const RxPacket& packet) {
+  ++stats_.rx_packets;
+  stats_.rx_bytes += packet.length;
+  const auto port = xdp::UdpDestinationPort(packet.first());
+  if (port && *port != udp_port_) ++stats_.handed_over;
 }
 
 size_t XdpLane::Receive(absl::Span<RxPacket> out) {
   size_t filled = 0;
+  if (out.empty()) return 0;
+  CopyPacket(partial_, &out[0]);
   while (filled < out.size()) {
     uint32_t index = 0;
-    // One descriptor finishes one packet at most: these fit into `out`.
+    // One descriptor completes one packet at most: these fit into `out`.
     const uint32_t count =
         xsk_ring_cons__peek(&xsk_->rx, static_cast<uint32_t>(out.size() - filled), &index);
     if (count == 0) break;
     for (uint32_t i = 0; i < count; ++i) {
-      const xdp_desc descriptor = *xsk_ring_cons__rx_desc(&xsk_->rx, index + i);
-      const bool last = (descriptor.options & XDP_PKT_CONTD) == 0;
-      const uint64_t room = kChunkSize - descriptor.addr % kChunkSize;
-      if (!port_->Take(descriptor.addr)) continue;
-      if (skipping_ || partial_.chunk_count == kMaxRxChunks || descriptor.len > room) {
-        port_->GiveBack(descriptor.addr);
-        DropPartial();
-        if (!skipping_) ++stats_.rx_too_long;
-        skipping_ = !last;
-        continue;
-      }
-      AddChunk(&partial_, descriptor);
-      if (!last) continue;
-      RxPacket& packet = out[filled++];
-      packet.chunk_count = partial_.chunk_count;
-      packet.length = partial_.length;
-      std::copy_n(partial_.chunks.begin(), partial_.chunk_count, packet.chunks.begin());
-      std::copy_n(partial_.frames.begin(), partial_.chunk_count, packet.frames.begin());
-      partial_.chunk_count = 0;
-      partial_.length = 0;
-      ++stats_.rx_packets;
-      stats_.rx_bytes += packet.length;
-      const auto port = xdp::UdpDestinationPort(packet.first());
-      if (port && *port != udp_port_) ++stats_.handed_over;
+      if (!Accept(*xsk_ring_cons__rx_desc(&xsk_->rx, index + i), &out[filled])) continue;
+      CountReceived(out[filled]);
+      if (++filled < out.size()) StartPacket(&out[filled]);
     }
     xsk_ring_cons__release(&xsk_->rx, count);
+  }
+  if (filled < out.size()) {
+    CopyPacket(out[filled], &partial_);
+  } else {
+    StartPacket(&partial_);
   }
   port_->Refill();
   if (zero_copy_ && port_->fill_needs_wakeup()) xsk_->KickRx();

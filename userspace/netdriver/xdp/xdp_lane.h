@@ -70,8 +70,9 @@ class XdpLane final : public Lane {
   void Detach();
 
  private:
-  void AddChunk(RxPacket* packet, const xdp_desc& descriptor);
-  void DropPartial();
+  bool Accept(const xdp_desc& descriptor, RxPacket* packet);
+  void CountReceived(const RxPacket& packet);
+  void GiveBackChunks(RxPacket* packet);
   bool Kick();
   bool OnKickError(int error);
 
@@ -83,7 +84,7 @@ class XdpLane final : public Lane {
   xdp::Xsk* xsk_ = nullptr;
   bool zero_copy_ = false;
 
-  RxPacket partial_;       // a packet whose rest has not arrived; chunk_count 0 when there is none
+  RxPacket partial_;  // between two Receives: the chunks of a packet whose rest has not arrived
   bool skipping_ = false;  // the rest of a packet that was too long
 
   bool reserved_ = false;

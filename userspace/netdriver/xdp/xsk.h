@@ -73,6 +73,8 @@ class Xsk {
                                                           bool multi_buffer, BindMode* mode);
   // A further one: inherits the mode.
   static absl::StatusOr<std::unique_ptr<Xsk>> CreateFurther(const XskConfig& config, XskUmem* umem);
+  // Bound to nothing: rings without a kernel behind them.
+  Xsk() = default;
   ~Xsk() { xsk_socket__delete(socket_); }
   Xsk(const Xsk&) = delete;
   Xsk& operator=(const Xsk&) = delete;
@@ -98,7 +100,6 @@ class Xsk {
   xsk_ring_prod tx{};
 
  private:
-  Xsk() = default;
   // 0 or a positive errno, after bounded retries while the queue is busy.
   int Bind(const XskConfig& config, XskUmem* umem, uint16_t bind_flags);
 
