@@ -61,12 +61,11 @@ class SendBuffer {
   bool in_flight() const { return nxt_ > una_ || (fin_sent_ && !fin_acknowledged_); }
   // All that was written is acknowledged (the FIN apart).
   bool drained() const { return una_ == written_; }
-  // The peer has all of the stream, its end included. (The FIN may be acknowledged before the bytes.)
+  // The peer has all of the stream, its end included. (The FIN may be acknowledged before the
+  // bytes.)
   bool complete() const { return fin_acknowledged_ && drained(); }
   bool fin_requested() const { return fin_requested_; }
   bool fin_sent() const { return fin_sent_; }
-  // The peer has the FIN and all that stands before it, which can be acknowledged after it.
-  bool fin_acknowledged() const { return fin_acknowledged_ && drained(); }
   StreamOffset una() const { return una_; }
   StreamOffset nxt() const { return nxt_; }
   StreamOffset written() const { return written_; }

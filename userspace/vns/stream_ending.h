@@ -7,7 +7,8 @@
 // written is acknowledged:
 //   - nothing unread:  FIN behind the last byte; the buffers return when it is acknowledged, the
 //   stream ends
-//                      with the peer's FIN, or with RESET(kAborted) kOrphanTimeout after the last sign of progress;
+//                      with the peer's FIN, or with RESET(kAborted) kOrphanTimeout after the last
+//                      sign of progress;
 //   - data unread, or data that arrives later: the peer's bytes are lost, so it gets
 //   RESET(kAborted) as with
 //                      TCP, but behind our own bytes, not instead of them;

@@ -176,11 +176,11 @@ void StreamOpening::OnAccept(Time now, const Delivery& d) {
     RejectUnknown(now, d.session, d.stream, wire::ResetCode::kGone);
     return;
   }
+  if (socket->stream_state == StreamState::kResetting) return;
   if (!socket->opener) {
     core_.stats.violations += 1;
     return;
   }
-  if (socket->stream_state == StreamState::kResetting) return;
   socket->send.RaiseLimit(d.receive_limit);
   if (socket->stream_state == StreamState::kOpening) {
     socket->stream_state = StreamState::kEstablished;

@@ -130,7 +130,7 @@ void StreamSending::OnDataAcknowledged(Time now, VirtualSocket& socket, const Se
   if (!socket.send.OnAcknowledged({segment.offset, segment.length, segment.fin})) return;
   if (socket.stream_state == StreamState::kEstablished) socket.progress_at = now;
   if (socket.send.una() != una) core_.MarkChanged(socket);
-  const bool may_end = socket.send.fin_acknowledged() || !socket.held;
+  const bool may_end = socket.send.complete() || !socket.held;
   if (!may_end) return;
   if (ending_.OnProgress(now, socket)) core_.ArmTimer(socket);
 }

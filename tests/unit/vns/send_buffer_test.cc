@@ -122,19 +122,19 @@ TEST_F(SendBufferTest, FinIsInFlightUntilItIsAcknowledged) {
   Send(0);
   EXPECT_TRUE(buffer_.in_flight());
   EXPECT_TRUE(buffer_.OnAcknowledged({0, 0, true}));
-  EXPECT_TRUE(buffer_.fin_acknowledged());
+  EXPECT_TRUE(buffer_.complete());
   EXPECT_FALSE(buffer_.in_flight());
 }
 
-TEST_F(SendBufferTest, FinIsNotAcknowledgedWhileBytesBeforeItAreNot) {
-  ASSERT_TRUE(buffer_.Write(300));
-  Send(200);
+TEST_F(SendBufferTest, AFinThatIsAcknowledgedBeforeTheBytesDoesNotCompleteTheStream) {
+  ASSERT_TRUE(buffer_.Write(500));
   buffer_.RequestFin();
-  Send(100);
-  EXPECT_TRUE(buffer_.OnAcknowledged({200, 100, true}));
-  EXPECT_FALSE(buffer_.fin_acknowledged());
-  EXPECT_TRUE(buffer_.OnAcknowledged({0, 200, false}));
-  EXPECT_TRUE(buffer_.fin_acknowledged());
+  Send(300);
+  Send(200);
+  EXPECT_TRUE(buffer_.OnAcknowledged({300, 200, true}));
+  EXPECT_FALSE(buffer_.complete());
+  EXPECT_TRUE(buffer_.OnAcknowledged({0, 300, false}));
+  EXPECT_TRUE(buffer_.complete());
 }
 
 TEST_F(SendBufferTest, NothingIsWrittenBehindTheEnd) {
