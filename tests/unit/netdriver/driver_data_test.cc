@@ -65,6 +65,19 @@ TEST_F(DriverDataTest, AWholeNetworkPassesWithoutDuplicatesWhenNothingIsLost) {
   EXPECT_EQ(b_.arrived[kStream].new_bytes, kBytes);
 }
 
+TEST_F(DriverDataTest, Ipv6HostsTalkAsWell) {
+  const auto address = [](const char* text) {
+    return [text](DriverConfig& c) { c.address = *wire::IpAddress::Parse(text); };
+  };
+  TestHost& c = network_.AddHost(address("fd00::1"));
+  TestHost& d = network_.AddHost(address("fd00::2"));
+  const auto session = c.driver().Connect(network_.now(), d.endpoint());
+  ASSERT_TRUE(network_.RunUntil([&] { return c.driver().IsUp(*session); }));
+  ExpectTransfer(c, d, *session, kStream);
+  EXPECT_EQ(c.driver().Status()[0].channels[1].packet_size, 1500u - 40 - 8);
+  EXPECT_FALSE(c.driver().Connect(network_.now(), a_.endpoint()).ok()) << "another family";
+}
+
 TEST_F(DriverDataTest, LossOfEveryKthPacketIsMadeUpFor) {
   // Not 3: two probes and their ACK would keep step with it for ever.
   for (const int k : {2, 4, 7, 20}) {

@@ -17,7 +17,8 @@ LinkHeader LinkTo(const wire::IpAddress& destination) {
   link.bytes[0] = std::byte{2};
   link.bytes[5] = std::byte{destination.bytes[15]};
   link.bytes[6] = std::byte{2};
-  link.bytes[12] = std::byte{0x08};
+  link.bytes[12] = destination.is_v4() ? std::byte{0x08} : std::byte{0x86};
+  link.bytes[13] = destination.is_v4() ? std::byte{0x00} : std::byte{0xdd};
   return link;
 }
 
