@@ -60,7 +60,7 @@ stop_process() { # server|client
   local pid=${running[$1]-} i
   [[ -n "$pid" ]] || return 0
   kill "$pid" 2>/dev/null || true
-  for ((i = 0; i < 50; i++)); do
+  for ((i = 0; i < 20; i++)); do
     kill -0 "$pid" 2>/dev/null || break
     sleep 0.1
   done

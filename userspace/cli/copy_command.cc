@@ -95,10 +95,10 @@ absl::Status Send(const CopyOptions& options, Transport& transport) {
   const Duration cpu = ProcessCpu();
   ProgressLine progress("sending", offer.size, !options.quiet);
   if (auto status = SendBody(**stream, file->bytes(), progress); !status.ok()) return status;
+  progress.Finish();
   // The receiver hashes before it answers: this end only sleeps meanwhile.
   auto receipt = ReceiveValue<Receipt>(**stream);
   if (!receipt.ok()) return receipt.status();
-  progress.Finish();
   const Duration sender_cpu = ProcessCpu() - cpu;
   if (receipt->magic != kCopyMagic) {
     return absl::InvalidArgumentError("the peer is no `netchannel copy` of this version");
