@@ -129,7 +129,8 @@ std::optional<DropReason> Handshaker::OnOtherVersion(wire::Bytes packet, const R
       wire::Load8(packet.data() + kTypeOffset) == static_cast<uint8_t>(wire::PacketType::kInit);
   if (is_init) {
     const uint64_t nonce = wire::LoadBe64(packet.data() + kNonceOffset);
-    (void)Answer(wire::Reject{.nonce = nonce, .reason = wire::RejectReason::kNoCommonVersion}, back);
+    (void)Answer(wire::Reject{.nonce = nonce, .reason = wire::RejectReason::kNoCommonVersion},
+                 back);
   }
   return DropReason::kBadVersion;
 }
@@ -138,7 +139,8 @@ std::optional<DropReason> Handshaker::OnInit(Time now, wire::Bytes packet, const
   const auto init = wire::Init::Parse(packet);
   if (!init || back.remote.address == config_.address) return DropReason::kBadHandshake;
   if (init->hello.version_min > wire::kVersion || init->hello.version_max < wire::kVersion) {
-    (void)Answer(wire::Reject{.nonce = init->nonce, .reason = wire::RejectReason::kNoCommonVersion}, back);
+    (void)Answer(wire::Reject{.nonce = init->nonce, .reason = wire::RejectReason::kNoCommonVersion},
+                 back);
     return DropReason::kBadVersion;
   }
   const wire::IpEndpoint peer{back.remote.address, init->hello.base_port};
