@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "netdriver/xdp/xsk.h"
 
+#include <net/if.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -116,6 +117,19 @@ absl::StatusOr<std::unique_ptr<Xsk>> Xsk::CreateFirst(const XskConfig& config, X
 absl::StatusOr<std::unique_ptr<Xsk>> Xsk::CreateFurther(const XskConfig& config, XskUmem* umem) {
   std::unique_ptr<Xsk> xsk(new Xsk());
   const int error = xsk->Bind(config, umem, 0);
+  if (error != 0) return BindFailure(error, config);
+  return xsk;
+}
+
+absl::StatusOr<std::unique_ptr<Xsk>> Xsk::CreateSibling(const XskConfig& config, const Xsk& first) {
+  std::unique_ptr<Xsk> xsk(new Xsk());
+  const SiblingSocket::Place place{.ifindex = if_nametoindex(config.ifname.c_str()),
+                                   .queue = config.queue,
+                                   .rx_ring = config.rx_ring,
+                                   .tx_ring = config.tx_ring,
+                                   .first_fd = first.fd()};
+  int error = 0;
+  xsk->sibling_ = SiblingSocket::Bind(place, &xsk->rx, &xsk->tx, &error);
   if (error != 0) return BindFailure(error, config);
   return xsk;
 }

@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "netdriver/xdp/sibling_socket.h"
 #include "netdriver/xdp/uapi.h"
 
 namespace netchannel::xdp {
@@ -60,7 +61,7 @@ struct XskConfig {
   uint32_t queue = 0;
   uint32_t rx_ring = 0;
   uint32_t tx_ring = 0;
-  // Of the queue. Null for a further socket on a queue: then it has none of its own.
+  // Of the queue.
   xsk_ring_prod* fill = nullptr;
   xsk_ring_cons* completion = nullptr;
 };
@@ -71,15 +72,18 @@ class Xsk {
   static absl::StatusOr<std::unique_ptr<Xsk>> CreateFirst(const XskConfig& config, XskUmem* umem,
                                                           ModePreference preference,
                                                           bool multi_buffer, BindMode* mode);
-  // A further one: inherits the mode.
+  // The first socket of a further queue: inherits the mode.
   static absl::StatusOr<std::unique_ptr<Xsk>> CreateFurther(const XskConfig& config, XskUmem* umem);
+  // A further socket on the queue of `first`, which outlives it: shares its rings and mode.
+  static absl::StatusOr<std::unique_ptr<Xsk>> CreateSibling(const XskConfig& config,
+                                                            const Xsk& first);
   // Bound to nothing: rings without a kernel behind them.
   Xsk() = default;
   ~Xsk() { xsk_socket__delete(socket_); }
   Xsk(const Xsk&) = delete;
   Xsk& operator=(const Xsk&) = delete;
 
-  int fd() const { return xsk_socket__fd(socket_); }
+  int fd() const { return sibling_ != nullptr ? sibling_->fd() : xsk_socket__fd(socket_); }
   bool zero_copy() const;
   xdp_statistics statistics() const;
 
@@ -103,7 +107,9 @@ class Xsk {
   // 0 or a positive errno, after bounded retries while the queue is busy.
   int Bind(const XskConfig& config, XskUmem* umem, uint16_t bind_flags);
 
+  // One of the two.
   xsk_socket* socket_ = nullptr;
+  std::unique_ptr<SiblingSocket> sibling_;
 };
 
 }  // namespace netchannel::xdp

@@ -27,31 +27,32 @@ absl::StatusOr<std::unique_ptr<XskSet>> XskSet::Open(
   if (!umem.ok()) return umem.status();
   set->umem_ = *std::move(umem);
   for (const auto& port : ports) {
-    bool first_of_queue = true;
+    Xsk* first_of_queue = nullptr;
     for (const auto& lane : lanes) {
       if (lane->info().queue != port->queue()) continue;
       const auto status = set->OpenLane(config, port.get(), first_of_queue, lane.get());
       if (!status.ok()) return status;
-      first_of_queue = false;
+      if (first_of_queue == nullptr) first_of_queue = set->sockets_.back().get();
     }
     port->Start();
   }
   return set;
 }
 
-absl::Status XskSet::OpenLane(const XskSetConfig& config, QueuePort* port, bool first_of_queue,
-                              XdpLane* lane) {
+absl::Status XskSet::OpenLane(const XskSetConfig& config, QueuePort* port,
+                              const Xsk* first_of_queue, XdpLane* lane) {
   const XskConfig socket_config{
       .ifname = config.ifname,
       .queue = port->queue(),
       .rx_ring = config.budget.rx_ring,
       .tx_ring = config.budget.tx_ring,
-      .fill = first_of_queue ? port->fill_ring() : nullptr,
-      .completion = first_of_queue ? port->completion_ring() : nullptr,
+      .fill = port->fill_ring(),
+      .completion = port->completion_ring(),
   };
-  auto xsk = sockets_.empty() ? Xsk::CreateFirst(socket_config, umem_.get(), config.preference,
-                                                 config.multi_buffer, &mode_)
-                              : Xsk::CreateFurther(socket_config, umem_.get());
+  auto xsk = first_of_queue != nullptr ? Xsk::CreateSibling(socket_config, *first_of_queue)
+             : sockets_.empty() ? Xsk::CreateFirst(socket_config, umem_.get(), config.preference,
+                                                   config.multi_buffer, &mode_)
+                                : Xsk::CreateFurther(socket_config, umem_.get());
   if (!xsk.ok()) return xsk.status();
   const uint32_t chunks = config.budget.LaneTxChunks();
   const uint32_t kick =

@@ -40,7 +40,7 @@ class XskSet {
 
  private:
   XskSet() = default;
-  absl::Status OpenLane(const XskSetConfig& config, QueuePort* port, bool first_of_queue,
+  absl::Status OpenLane(const XskSetConfig& config, QueuePort* port, const Xsk* first_of_queue,
                         XdpLane* lane);
 
   // Deleted last to first: sockets before the UMEM that they use.
