@@ -81,7 +81,11 @@ int nc_getsockname(nc_socket *socket, struct sockaddr *address, socklen_t *lengt
 int nc_getpeername(nc_socket *socket, struct sockaddr *address, socklen_t *length);
 
 /* Options: int values unless said otherwise. Unknown option: ENOPROTOOPT. Value out of range: EINVAL. */
-enum nc_option {
+enum nc_option
+#ifdef __cplusplus
+    : unsigned int /* as in C: an unknown value may be passed, and is refused */
+#endif
+{
   NC_CLASS = 1,          /* 0 throughput (default), 1 latency; before connect or listen, or while connected */
   NC_NONBLOCK = 2,       /* 0 or 1 */
   NC_NODELAY = 3,        /* 0 or 1; a lone message is never delayed, so this is kept and has no effect */

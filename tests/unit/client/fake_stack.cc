@@ -108,7 +108,8 @@ void FakeStack::Main() {
       while (Round()) {
       }
       side_.SetSleeping(true);
-      if (side_.HasDoorbell()) continue;
+      // A wake that was just cleared may have been the one to stop.
+      if (side_.HasDoorbell() || stop_.load()) continue;
     }
     SleepUntilWoken(Time::Infinite());
   }
