@@ -96,6 +96,7 @@ pair() { # LINK OVER "SERVER ARGUMENTS" "CLIENT ARGUMENTS": words after `netchan
     at_a=(--interface "${link}a")
     at_b=(--interface "${link}b")
   fi
+  : >"$work/server.out" # here, not only in the child: the last server's "ready" must be gone
   # nsenter becomes the program: $! is the program's own pid.
   nsenter --net="/run/netns/$link-a" -- "$netchannel" "${server_words[@]}" --over "$over" \
     "${at_a[@]}" >"$work/server.out" 2>"$work/server.err" &
