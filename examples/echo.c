@@ -25,15 +25,6 @@ static int fail(const char* what) {
   return 1;
 }
 
-static struct sockaddr_in address(const char* ip, const char* port) {
-  struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
-  if (inet_pton(AF_INET, ip, &at.sin_addr) != 1) {
-    fprintf(stderr, "echo: %s is not an IPv4 address\n", ip);
-    exit(1);
-  }
-  return at;
-}
-
 static void answer(nc_socket* client) {
   char bytes[65536];
   ssize_t got = nc_recv(client, bytes, sizeof(bytes), MSG_DONTWAIT);
@@ -67,6 +58,8 @@ static int serve(nc_stack* stack, const char* port) {
 
 static int ping(nc_stack* stack, const char* ip, const char* port, int count) {
   struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+  errno = EINVAL;
+  if (inet_pton(AF_INET, ip, &at.sin_addr) != 1) return fail(ip);
   char bytes[64] = "hello over NetChannel";
   struct timespec start, end;
   nc_socket* socket = nc_socket_create(stack, 0);
