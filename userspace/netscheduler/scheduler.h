@@ -2,22 +2,23 @@
 //
 // The NetScheduler: which socket sends next, how much, and on which channel of its session.
 //
-// It knows flows (a socket's sending side) and channels as numbers, not what is behind them. Latency flows
-// are served before throughput flows; within a class, deficit round robin by bytes (Shreedhar and Varghese,
-// SIGCOMM 1995) with a quantum per weight; the channel is chosen by a ChannelPolicy
-// (netscheduler/channel_policy.h), by name: "round-robin" (a burst on one, then the next), "least-backlog",
-// "pinned". A latency flow uses the latency channels of its session, or any when there are none; a throughput
-// flow likewise. Channels without room are skipped; when all are full the flow waits, which is the
-// back-pressure to its writer.
+// It knows flows (a socket's sending side) and channels as numbers, not what is behind them.
+// Latency flows are served before throughput flows; within a class, deficit round robin by bytes
+// (Shreedhar and Varghese, SIGCOMM 1995) with a quantum per weight; the channel is chosen by a
+// ChannelPolicy (netscheduler/channel_policy.h), by name: "round-robin" (a burst on one, then the
+// next), "least-backlog", "pinned". A latency flow uses the latency channels of its session, or any
+// when there are none; a throughput flow likewise. Channels without room are skipped; when all are
+// full the flow waits, which is the back-pressure to its writer.
 //
-// Latency strictly first means that latency flows that fill their channels for good leave throughput flows
-// nothing but what the latency channels refuse: every grant ends when their channels have no room.
+// Latency strictly first means that latency flows that fill their channels for good leave
+// throughput flows nothing but what the latency channels refuse: every grant ends when their
+// channels have no room.
 //
-// Owner: the stack. Thread: the one that holds the host's lease. Errors: none; unknown flows are bugs.
-// Cost: O(channels of one session) a grant, whatever the number of flows. All flows of a session and class
-// whose channels are full are set aside together and looked at once a round (BeginRound), so a round costs
-// O(sessions with full channels) on top of its grants; a flow that its policy ties to one full channel is set
-// aside alone.
+// Owner: the stack. Thread: the one that holds the host's lease. Errors: none; unknown flows are
+// bugs. Cost: O(channels of one session) a grant, whatever the number of flows. All flows of a
+// session and class whose channels are full are set aside together and looked at once a round
+// (BeginRound), so a round costs O(sessions with full channels) on top of its grants; a flow that
+// its policy ties to one full channel is set aside alone.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +35,7 @@ namespace netchannel {
 
 struct SchedulerConfig {
   std::string_view policy = "round-robin";  // a name in channel_policy.h's registry
-  ByteCount quantum = 64 * 1024;  // bytes a flow of weight 1 may send in its turn
+  ByteCount quantum = 64 * 1024;            // bytes a flow of weight 1 may send in its turn
   uint32_t max_flows = 65536;
 };
 
@@ -65,8 +66,8 @@ class Scheduler {
   // The next grant, or nullopt when no ready flow has a channel with room. `port` says what the
   // channels of a session can take. Each grant is answered by OnSent before the next call.
   std::optional<Grant> Next(SessionPort& port);
-  // `used` bytes were sent. Nothing sent of a grant means that the channel refused: the flow waits for the
-  // next round.
+  // `used` bytes were sent. Nothing sent of a grant means that the channel refused: the flow waits
+  // for the next round.
   void OnSent(const Grant& grant, ByteCount used, ByteCount remaining, bool fin_remaining);
 
   // Changes the policy by name while running; an unknown name is refused and the old one stays.

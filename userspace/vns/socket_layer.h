@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Virtual sockets: POSIX stream semantics over the sessions of one host. Pure state and memory copies: no
-// clock, no syscalls, no shared-memory layout. What an application does arrives as calls; what the network
-// does arrives as deliveries and driver events; what the application must learn is a change to poll.
+// Virtual sockets: POSIX stream semantics over the sessions of one host. Pure state and memory
+// copies: no clock, no syscalls, no shared-memory layout. What an application does arrives as
+// calls; what the network does arrives as deliveries and driver events; what the application must
+// learn is a change to poll.
 //
-// Each socket has a send ring and a receive ring (base/ring_view.h) given by a BufferPool. The application
-// writes bytes into the send ring and says how far (OnWritten); the socket names them in segments, and
-// frees them when acknowledged. Arriving bytes are placed at their offset in the receive ring; the socket
-// says how far the stream is complete (SocketView::received), the application how far it has read
-// (OnConsumed), which moves the advertised window. A peer that sends beyond the window breaks the protocol:
-// its stream is reset.
+// Each socket has a send ring and a receive ring (base/ring_view.h) given by a BufferPool. The
+// application writes bytes into the send ring and says how far (OnWritten); the socket names them
+// in segments, and frees them when acknowledged. Arriving bytes are placed at their offset in the
+// receive ring; the socket says how far the stream is complete (SocketView::received), the
+// application how far it has read (OnConsumed), which moves the advertised window. A peer that
+// sends beyond the window breaks the protocol: its stream is reset.
 //
-// Opening takes one round trip; data may follow at once (each data segment carries its OPEN until the ACCEPT
-// is here). FIN has its offset. Closing with everything sent waits for acknowledgement, in the background.
+// Opening takes one round trip; data may follow at once (each data segment carries its OPEN until
+// the ACCEPT is here). FIN has its offset. Closing with everything sent waits for acknowledgement,
+// in the background.
 //
-// Owner: the stack. Thread: the one that holds the host's lease. Errors: POSIX errno values (0: done).
-// Memory: per socket bounded and small while idle; see vns/virtual_socket.h. Cost: nothing is scanned per poll.
+// Owner: the stack. Thread: the one that holds the host's lease. Errors: POSIX errno values (0:
+// done). Memory: per socket bounded and small while idle; see vns/virtual_socket.h. Cost: nothing
+// is scanned per poll.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +40,7 @@ namespace netchannel {
 
 using SocketId = uint32_t;  // index; stable from Create/accept until Close
 
-struct SocketStats;   // vns/status.h
+struct SocketStats;  // vns/status.h
 struct SocketStatus;
 
 struct SocketBuffers {
@@ -46,7 +49,8 @@ struct SocketBuffers {
   RingView receive;
 };
 
-// Where the rings of sockets come from: an IPC region, or a test's heap. `owner` is the application.
+// Where the rings of sockets come from: an IPC region, or a test's heap. `owner` is the
+// application.
 class BufferPool {
  public:
   virtual ~BufferPool() = default;
@@ -55,7 +59,12 @@ class BufferPool {
 };
 
 enum class SocketState : uint8_t {
-  kIdle, kBound, kListening, kConnecting, kConnected, kClosed,  // kClosed: `error` or orderly end, nothing more
+  kIdle,
+  kBound,
+  kListening,
+  kConnecting,
+  kConnected,
+  kClosed,  // kClosed: `error` or orderly end, nothing more
 };
 
 // What an application may see of its socket; copied to it after each change.
@@ -86,10 +95,12 @@ struct SocketLayerConfig {
   uint16_t peer_base_port = 0;  // the peers' stacks listen here
   uint16_t ephemeral_first = 32768, ephemeral_last = 60999;
   uint32_t max_sockets = 16384;
-  ByteCount initial_window = 256 * 1024;  // advertised at open; grows to the ring's size while the reader keeps up
+  ByteCount initial_window =
+      256 * 1024;  // advertised at open; grows to the ring's size while the reader keeps up
   Duration connect_timeout = Duration::Seconds(20);
   Duration default_user_timeout = Duration::Seconds(20);
-  Duration time_wait = Duration::Millis(0);  // stream ids never repeat, so none is needed; see port_table.h
+  Duration time_wait =
+      Duration::Millis(0);  // stream ids never repeat, so none is needed; see port_table.h
 };
 
 class SocketLayer {
@@ -98,26 +109,32 @@ class SocketLayer {
               StreamTable* streams, BufferPool* pool, Rng* rng);
   ~SocketLayer();
 
-  // Application's calls. All return an errno value; EINPROGRESS from Connect means that the change comes.
-  struct Created { int error; SocketId socket; SocketBuffers buffers; };
+  // Application's calls. All return an errno value; EINPROGRESS from Connect means that the change
+  // comes.
+  struct Created {
+    int error;
+    SocketId socket;
+    SocketBuffers buffers;
+  };
   Created Create(uint32_t owner);
   int Bind(SocketId socket, const wire::IpEndpoint& local);
   int Listen(SocketId socket, uint32_t backlog);
-  // The oldest waiting connection; EAGAIN when none. The new socket's buffers belong to the listener's owner.
+  // The oldest waiting connection; EAGAIN when none. The new socket's buffers belong to the
+  // listener's owner.
   Created Accept(SocketId listener);
   int Connect(Time now, SocketId socket, const wire::IpEndpoint& peer);
   enum class Direction : uint8_t { kRead = 1, kWrite = 2, kBoth = 3 };
   int Shutdown(Time now, SocketId socket, Direction how);
   int SetOptions(SocketId socket, const SocketOptions& options);
   const SocketOptions* Options(SocketId socket) const;
-  // The application lets go. Unsent and unacknowledged bytes are still delivered (or the linger rule holds);
-  // buffers return to the pool when that is done.
+  // The application lets go. Unsent and unacknowledged bytes are still delivered (or the linger
+  // rule holds); buffers return to the pool when that is done.
   void Close(Time now, SocketId socket);
   // All sockets of an application that died: aborted.
   void CloseAll(Time now, uint32_t owner);
 
-  // The application wrote up to `tail` / has read up to `head`. Values outside the rings' rules are the
-  // application's breach: EPROTO, nothing changes.
+  // The application wrote up to `tail` / has read up to `head`. Values outside the rings' rules are
+  // the application's breach: EPROTO, nothing changes.
   int OnWritten(Time now, SocketId socket, StreamOffset tail);
   int OnConsumed(Time now, SocketId socket, StreamOffset head);
 
@@ -136,8 +153,8 @@ class SocketLayer {
   // The application saw `error`.
   void ClearError(SocketId socket);
 
-  // The application and the pool's slot that a socket was created with. Sockets that their application has
-  // closed have neither.
+  // The application and the pool's slot that a socket was created with. Sockets that their
+  // application has closed have neither.
   std::optional<uint32_t> OwnerOf(SocketId socket) const;
   std::optional<uint32_t> SlotOf(SocketId socket) const;
 
