@@ -8,7 +8,7 @@
 #
 #   (none)      gcc, all tests; clang with the address and undefined sanitizers, the tests without a network
 #   --sanitize  more: these two sanitizers on all tests, the thread sanitizer on all tests but bpf's
-#   --long      more seeds and longer fuzzing (NETCHANNEL_LONG=1 in the tests' environment), clang-tidy
+#   --long      more: 10,000 seeds in the simulator, an hour of fuzzing, clang-tidy
 #
 # Live and BPF tests need root; without it they are skipped. Builds stay in build/, build-asan/ and build-tsan/, or
 # in $NETCHANNEL_BUILD, $NETCHANNEL_BUILD-asan and $NETCHANNEL_BUILD-tsan.
@@ -31,7 +31,11 @@ for argument in "$@"; do
     *) usage >&2; exit 1 ;;
   esac
 done
-if ((long)); then export NETCHANNEL_LONG=1; fi
+patience=1 # multiplies the tests' time limits
+if ((long)); then
+  export NETCHANNEL_SIM_SEEDS=10000
+  patience=40
+fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -68,7 +72,7 @@ run() { # LABEL DIR TIMEOUT_MULTIPLIER [PREFIX...]: builds all of DIR and runs i
   echo "== $label: ${#names[@]} test programs"
   mkdir -p "$work/$label"
   NC_XML="$work/$label" meson test -C "$dir" --no-rebuild --print-errorlogs \
-    --wrapper "$NC_ROOT/scripts/lib/gtest_xml.sh" --timeout-multiplier "$multiplier" "${names[@]}" || true
+    --wrapper "$NC_ROOT/scripts/lib/gtest_xml.sh" --timeout-multiplier $((multiplier * patience)) "${names[@]}" || true
   # meson names its log after the wrapper.
   counts=$(python3 "$NC_ROOT/scripts/lib/count_tests.py" "$dir/meson-logs/testlog-gtest_xml.sh.json" \
     "$work/$label" "$label")
@@ -79,6 +83,25 @@ run() { # LABEL DIR TIMEOUT_MULTIPLIER [PREFIX...]: builds all of DIR and runs i
 # clang, so that one pass also shows that everything compiles without a warning there.
 sanitized_build() { # DIR SANITIZERS
   CC=clang CXX=clang++ nc_configure "$1" -Dbuildtype=debugoptimized -Db_sanitize="$2"
+}
+
+FUZZ_SECONDS=3600 # of the long run, shared by all fuzzers
+
+fuzz() { # DIR, of clang: libFuzzer
+  local targets target share
+  mapfile -t targets < <(find "$1/tests/fuzz" -maxdepth 1 -type f -name 'fuzz-*' -perm -u+x | sort)
+  ((${#targets[@]})) || return 0
+  share=$((FUZZ_SECONDS / ${#targets[@]}))
+  for target in "${targets[@]}"; do
+    echo "== $(basename "$target"): $share seconds"
+    # A finding's input stays beside the build, for the next run of the target on it.
+    if "$target" -max_total_time="$share" -verbosity=0 -artifact_prefix="$1/$(basename "$target")-"; then
+      add 1 0 0
+    else
+      echo "failed: $(basename "$target"): its input is in $1" >&2
+      add 0 1 0
+    fi
+  done
 }
 
 tidy() {
@@ -105,7 +128,10 @@ if ((sanitize)); then
 else
   run asan "$NC_BUILD-asan" 5 unit sim fuzz
 fi
-if ((long)); then tidy "$NC_BUILD-asan"; fi
+if ((long)); then
+  fuzz "$NC_BUILD-asan"
+  tidy "$NC_BUILD-asan"
+fi
 
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0))
