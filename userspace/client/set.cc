@@ -220,7 +220,9 @@ int nc_set::Sleep(uint32_t seen_kicks, Time deadline) {
     const auto* seen = static_cast<Waiting*>(argument);
     return seen->set->HasNews(seen->kicks);
   };
-  if (stack_->link->Lend(done, &waiting, deadline, false)) return 0;
+  const auto lent = stack_->link->Lend(done, &waiting, deadline, false);
+  if (lent == netchannel::ipc::LendResult::kInterrupted) return done(&waiting) ? 0 : EINTR;
+  if (lent == netchannel::ipc::LendResult::kRan) return 0;
   return SleepOnDescriptor(seen_kicks, deadline);
 }
 

@@ -100,7 +100,9 @@ WaitResult WaitFor(nc_socket* socket, Condition condition, uint64_t bytes, Time 
   while (!done(&waiting)) {
     if (!deadline.is_infinite() && ipc::MonotonicNow() >= deadline) return WaitResult::kTimedOut;
     const bool spin = socket->spin.load(std::memory_order_relaxed);
-    if (link->Lend(done, &waiting, deadline, spin)) continue;
+    const ipc::LendResult lent = link->Lend(done, &waiting, deadline, spin);
+    if (lent == ipc::LendResult::kInterrupted && !done(&waiting)) return WaitResult::kInterrupted;
+    if (lent != ipc::LendResult::kUnavailable) continue;
     if (spin) {
       for (int i = 0; i < kSpinTurns && !done(&waiting); ++i) ipc::SpinPause();
       continue;

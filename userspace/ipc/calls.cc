@@ -89,12 +89,15 @@ bool CallClient::Wait(Call* call) {
   while (!IsDone(call)) {
     // Submit has fenced: a stack that goes now either has seen the call, or is seen here.
     if (gone.load(std::memory_order_seq_cst) != 0) return false;
-    if (link_->Lend(&IsDone, call, Time::Infinite(), false)) continue;
+    // Interrupted or not: a call always ends.
+    if (link_->Lend(&IsDone, call, Time::Infinite(), false) != LendResult::kUnavailable) continue;
+    region_.header()->sleepers.fetch_add(1, std::memory_order_seq_cst);
     link_->Attend();
     uint32_t expected = Word(CallState::kSubmitted);
     call->state.compare_exchange_strong(expected, Word(CallState::kWaiting),
                                         std::memory_order_seq_cst);
     FutexWait(call->state, Word(CallState::kWaiting), Time::Infinite(), FutexScope::kShared);
+    region_.header()->sleepers.fetch_sub(1, std::memory_order_relaxed);
   }
   return true;
 }

@@ -18,6 +18,13 @@
 
 namespace netchannel::ipc {
 
+enum class LendResult : uint8_t {
+  kRan,          // the condition holds, or the deadline has passed, or the stack is stopping
+  kInterrupted,  // a signal: EINTR, if the condition does not hold
+  kUnavailable,  // the stack cannot use the thread (a daemon, or another one runs it): sleep on a
+                 // futex
+};
+
 class StackLink {
  public:
   virtual ~StackLink() = default;
@@ -32,11 +39,10 @@ class StackLink {
   virtual void Wake() = 0;
 
   // Lends the calling thread: the stack polls, spins and sleeps on it until `done(argument)` is
-  // true (asked between rounds, cheap, no side effects) or `deadline` (CLOCK_MONOTONIC) has passed.
-  // Returns false at once when it cannot use the thread (a daemon, or another thread is lent): then
-  // sleep on the socket's `event` futex. Spinning callers pass `spin` to keep the thread from
+  // true (asked between rounds, cheap, no side effects), `deadline` (CLOCK_MONOTONIC) has passed,
+  // or a signal handler ran while it slept. Spinning callers pass `spin` to keep the thread from
   // sleeping.
-  virtual bool Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) = 0;
+  virtual LendResult Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) = 0;
 
   // RegionHeader::sleepers has been raised: an application thread is about to sleep where only the
   // stack's own thread can wake it, which must be at work from now on. Cheap when it is.

@@ -115,8 +115,8 @@ void FakeStack::Main() {
   }
 }
 
-bool FakeStack::Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) {
-  if (!lendable_ || !lease_.try_lock()) return false;
+ipc::LendResult FakeStack::Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) {
+  if (!lendable_ || !lease_.try_lock()) return ipc::LendResult::kUnavailable;
   for (;;) {
     side_.SetSleeping(false);
     const bool busy = Round();
@@ -131,7 +131,7 @@ bool FakeStack::Lend(bool (*done)(void*), void* argument, Time deadline, bool sp
   if (side_.HasDoorbell()) eventfd_write(wake_fd_, 1);
   lease_.unlock();
   RunPending();
-  return true;
+  return ipc::LendResult::kRan;
 }
 
 void FakeStack::Do(const std::function<void()>& change) {
@@ -199,8 +199,9 @@ bool FakeStack::Round() {
     const std::lock_guard lock(mail_mutex_);
     mail.swap(mail_);
   }
-  for (const auto& change : mail) change();
+  // What was rung before a change was asked for is heard before it.
   bool busy = HandleDoorbells() || !mail.empty();
+  for (const auto& change : mail) change();
   for (uint32_t slot = 0; slot < sockets_.size(); ++slot) {
     if (sockets_[slot].open) busy |= Transfer(slot);
   }

@@ -40,7 +40,7 @@ class FakeStack final : public ipc::StackLink {
   std::byte* region() override { return region_.base(); }
   size_t region_size() const override { return region_.size(); }
   void Wake() override;
-  bool Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) override;
+  ipc::LendResult Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) override;
   void Attend() override;
   int WaitSetFd(uint32_t index) override { return side_.EventFd(index); }
   std::string StatusJson() override { return "{\"fake\":true}"; }

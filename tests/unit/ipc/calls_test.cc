@@ -19,7 +19,7 @@ class Answerer final : public StackLink {
   std::byte* region() override { return region_->base(); }
   size_t region_size() const override { return region_->size(); }
   void Wake() override {}
-  bool Lend(bool (*)(void*), void*, Time, bool) override { return false; }
+  LendResult Lend(bool (*)(void*), void*, Time, bool) override { return LendResult::kUnavailable; }
   void Attend() override {}
   int WaitSetFd(uint32_t) override { return -1; }
   std::string StatusJson() override { return {}; }
