@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * NetChannel's C API: stream sockets on a NetChannel stack. Stable: functions are added, never changed.
+ * NetChannel's C API: stream sockets on a NetChannel stack. Stable: functions are added, never
+ * changed.
  *
- * The calls mean what their POSIX namesakes mean (IEEE Std 1003.1-2017, XSH 2.10 and the pages of the
- * functions) and fail as they do: -1 and errno, or NULL and errno. What differs is said at the function.
- * A socket is an opaque pointer, not a file descriptor; the preload library gives real descriptors.
- * EINTR: a blocking call may run the stack on the calling thread; then a signal does not end it. Otherwise it
- * does as in POSIX. ENETDOWN: the stack has gone.
+ * The calls mean what their POSIX namesakes mean (IEEE Std 1003.1-2017, XSH 2.10 and the pages of
+ * the functions) and fail as they do: -1 and errno, or NULL and errno. What differs is said at the
+ * function. A socket is an opaque pointer, not a file descriptor; the preload library gives real
+ * descriptors. EINTR: a blocking call may run the stack on the calling thread; then a signal does
+ * not end it. Otherwise it does as in POSIX. ENETDOWN: the stack has gone.
  *
- * Threads: every function may be called from any thread; one socket may be used by several threads (one
- * sender and one receiver run in parallel, two senders take turns). Do not close a socket while another
- * thread is inside a call on it. After fork() the child must not use the parent's stack or sockets.
- * Lifetimes: a stack outlives its sockets and sets; nc_stack_stop() resets what is still open.
- * Units: bytes and milliseconds, unless a name says otherwise.
+ * Threads: every function may be called from any thread; one socket may be used by several threads
+ * (one sender and one receiver run in parallel, two senders take turns). Do not close a socket
+ * while another thread is inside a call on it. After fork() the child must not use the parent's
+ * stack or sockets. Lifetimes: a stack outlives its sockets and sets; nc_stack_stop() resets what
+ * is still open. Units: bytes and milliseconds, unless a name says otherwise.
  */
 #ifndef NETCHANNEL_NETCHANNEL_H_
 #define NETCHANNEL_NETCHANNEL_H_
@@ -36,105 +37,117 @@ typedef struct nc_set nc_set;       /* a set of sockets whose readiness is watch
 
 /* ---- stack ---- */
 
-/* Starts a stack inside this process on network interface `interface`, prepared by scripts/setup.sh.
- * `config_path` names a TOML file or is NULL for defaults; with a file that has an `interface` key,
- * `interface` may be NULL. Needs CAP_NET_RAW, and read access to the pinned BPF objects.
- * On failure returns NULL, errno is set (EPERM, ENODEV, EBUSY, EINVAL, ENOTSUP, ENOMEM), and
- * nc_last_error() says which object failed and what to do. */
-nc_stack *nc_stack_start(const char *interface, const char *config_path);
+/* Starts a stack inside this process on network interface `interface`, prepared by
+ * scripts/setup.sh. `config_path` names a TOML file or is NULL for defaults; with a file that has
+ * an `interface` key, `interface` may be NULL. Needs CAP_NET_RAW, and read access to the pinned BPF
+ * objects. On failure returns NULL, errno is set (EPERM, ENODEV, EBUSY, EINVAL, ENOTSUP, ENOMEM),
+ * and nc_last_error() says which object failed and what to do. */
+nc_stack* nc_stack_start(const char* interface, const char* config_path);
 
-/* Stops the stack: open sockets are reset, the peers are told, all memory is returned. NULL is ignored. */
-void nc_stack_stop(nc_stack *stack);
+/* Stops the stack: open sockets are reset, the peers are told, all memory is returned. NULL is
+ * ignored. */
+void nc_stack_stop(nc_stack* stack);
 
-/* The message of this thread's last failed call that has one; never NULL. Valid until the thread's next call. */
-const char *nc_last_error(void);
+/* The message of this thread's last failed call that has one; never NULL. Valid until the thread's
+ * next call. */
+const char* nc_last_error(void);
 
 /* Status as JSON, the text of `netchannel status --json`. Free with free(). NULL and ENOMEM. */
-char *nc_stack_status(nc_stack *stack);
+char* nc_stack_status(nc_stack* stack);
 
 /* ---- sockets ---- */
 
 /* A new stream socket. flags: 0 or SOCK_NONBLOCK. EMFILE when the stack's table is full, ENOMEM. */
-nc_socket *nc_socket_create(nc_stack *stack, int flags);
+nc_socket* nc_socket_create(nc_stack* stack, int flags);
 
-/* AF_INET or AF_INET6 addresses; the wildcard address is the stack's own. EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
-int nc_bind(nc_socket *socket, const struct sockaddr *address, socklen_t length);
-int nc_listen(nc_socket *socket, int backlog);
+/* AF_INET or AF_INET6 addresses; the wildcard address is the stack's own. EADDRINUSE,
+ * EADDRNOTAVAIL, EINVAL. */
+int nc_bind(nc_socket* socket, const struct sockaddr* address, socklen_t length);
+int nc_listen(nc_socket* socket, int backlog);
 /* flags: 0 or SOCK_NONBLOCK. `address` and `length` may be NULL. */
-nc_socket *nc_accept(nc_socket *socket, struct sockaddr *address, socklen_t *length, int flags);
+nc_socket* nc_accept(nc_socket* socket, struct sockaddr* address, socklen_t* length, int flags);
 /* Non-blocking: -1 and EINPROGRESS; writable when done, NC_ERROR (SO_ERROR) tells the outcome.
  * ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH. */
-int nc_connect(nc_socket *socket, const struct sockaddr *address, socklen_t length);
+int nc_connect(nc_socket* socket, const struct sockaddr* address, socklen_t length);
 
-/* flags: MSG_DONTWAIT, MSG_NOSIGNAL (implied: no SIGPIPE is ever sent), MSG_MORE (accepted, no effect),
- * for receive also MSG_PEEK, MSG_WAITALL. Other flags: EOPNOTSUPP. */
-ssize_t nc_send(nc_socket *socket, const void *data, size_t length, int flags);
-ssize_t nc_recv(nc_socket *socket, void *data, size_t length, int flags);
-ssize_t nc_sendv(nc_socket *socket, const struct iovec *parts, int count, int flags);
-ssize_t nc_recvv(nc_socket *socket, const struct iovec *parts, int count, int flags);
+/* flags: MSG_DONTWAIT, MSG_NOSIGNAL (implied: no SIGPIPE is ever sent), MSG_MORE (accepted, no
+ * effect), for receive also MSG_PEEK, MSG_WAITALL. Other flags: EOPNOTSUPP. */
+ssize_t nc_send(nc_socket* socket, const void* data, size_t length, int flags);
+ssize_t nc_recv(nc_socket* socket, void* data, size_t length, int flags);
+ssize_t nc_sendv(nc_socket* socket, const struct iovec* parts, int count, int flags);
+ssize_t nc_recvv(nc_socket* socket, const struct iovec* parts, int count, int flags);
 
-int nc_shutdown(nc_socket *socket, int how); /* SHUT_RD, SHUT_WR, SHUT_RDWR */
-/* Bytes already written are still delivered after close (see NC_LINGER to wait for it, or to abort). */
-int nc_close(nc_socket *socket);
+int nc_shutdown(nc_socket* socket, int how); /* SHUT_RD, SHUT_WR, SHUT_RDWR */
+/* Bytes already written are still delivered after close (see NC_LINGER to wait for it, or to
+ * abort). */
+int nc_close(nc_socket* socket);
 
-int nc_getsockname(nc_socket *socket, struct sockaddr *address, socklen_t *length);
-int nc_getpeername(nc_socket *socket, struct sockaddr *address, socklen_t *length);
+int nc_getsockname(nc_socket* socket, struct sockaddr* address, socklen_t* length);
+int nc_getpeername(nc_socket* socket, struct sockaddr* address, socklen_t* length);
 
-/* Options: int values unless said otherwise. Unknown option: ENOPROTOOPT. Value out of range: EINVAL. */
+/* Options: int values unless said otherwise. Unknown option: ENOPROTOOPT. Value out of range:
+ * EINVAL. */
 enum nc_option
 #ifdef __cplusplus
     : unsigned int /* as in C: an unknown value may be passed, and is refused */
 #endif
 {
-  NC_CLASS = 1,          /* 0 throughput (default), 1 latency; before connect or listen, or while connected */
-  NC_NONBLOCK = 2,       /* 0 or 1 */
-  NC_NODELAY = 3,        /* 0 or 1; a lone message is never delayed, so this is kept and has no effect */
-  NC_REUSEADDR = 4,      /* 0 or 1 */
-  NC_KEEPALIVE = 5,      /* 0 or 1 */
+  NC_CLASS =
+      1, /* 0 throughput (default), 1 latency; before connect or listen, or while connected */
+  NC_NONBLOCK = 2,  /* 0 or 1 */
+  NC_NODELAY = 3,   /* 0 or 1; a lone message is never delayed, so this is kept and has no effect */
+  NC_REUSEADDR = 4, /* 0 or 1 */
+  NC_KEEPALIVE = 5, /* 0 or 1 */
   NC_KEEPIDLE_MS = 6,
   NC_KEEPINTERVAL_MS = 7,
   NC_KEEPCOUNT = 8,
-  NC_USER_TIMEOUT_MS = 9, /* unacknowledged data for this long: ETIMEDOUT (RFC 5482). 0: the stack's default */
-  NC_LINGER_MS = 10,     /* -1 off (default), 0 abort at close, else close waits at most this long */
-  NC_ERROR = 11,         /* read only; reading clears it, as SO_ERROR */
-  NC_SPIN = 12,          /* 0 or 1: blocking calls spin instead of sleeping */
-  NC_RECEIVE_QUEUE = 13, /* read only: bytes that can be read now, as FIONREAD */
-  NC_SEND_QUEUE = 14,    /* read only: bytes not yet acknowledged by the peer, as SIOCOUTQ */
+  NC_USER_TIMEOUT_MS =
+      9, /* unacknowledged data for this long: ETIMEDOUT (RFC 5482). 0: the stack's default */
+  NC_LINGER_MS = 10, /* -1 off (default), 0 abort at close, else close waits at most this long */
+  NC_ERROR = 11,     /* read only; reading clears it, as SO_ERROR */
+  NC_SPIN = 12,      /* 0 or 1: blocking calls spin instead of sleeping */
+  NC_RECEIVE_QUEUE = 13,      /* read only: bytes that can be read now, as FIONREAD */
+  NC_SEND_QUEUE = 14,         /* read only: bytes not yet acknowledged by the peer, as SIOCOUTQ */
   NC_SEND_TIMEOUT_MS = 15,    /* 0 none (default), as SO_SNDTIMEO: EAGAIN; connect: EINPROGRESS */
   NC_RECEIVE_TIMEOUT_MS = 16, /* 0 none (default), as SO_RCVTIMEO: EAGAIN; accept too */
-  NC_SEND_BUFFER = 17,    /* bytes that may be written and not yet acknowledged; cut to 4096 .. the ring's size */
-  NC_RECEIVE_BUFFER = 18, /* kept, no effect: the window grows to the ring while the reader keeps up */
+  NC_SEND_BUFFER =
+      17, /* bytes that may be written and not yet acknowledged; cut to 4096 .. the ring's size */
+  NC_RECEIVE_BUFFER =
+      18, /* kept, no effect: the window grows to the ring while the reader keeps up */
 };
-int nc_setopt(nc_socket *socket, enum nc_option option, int value);
-int nc_getopt(nc_socket *socket, enum nc_option option, int *value);
+int nc_setopt(nc_socket* socket, enum nc_option option, int value);
+int nc_getopt(nc_socket* socket, enum nc_option option, int* value);
 
 /* ---- readiness ---- */
 
-#define NC_READ 1u    /* data, a waiting connection, or end of stream */
-#define NC_WRITE 2u   /* room to send, or the outcome of connect */
-#define NC_HANGUP 4u  /* both directions are over; always reported */
-#define NC_FAILED 8u  /* an error waits in NC_ERROR; always reported */
+#define NC_READ 1u   /* data, a waiting connection, or end of stream */
+#define NC_WRITE 2u  /* room to send, or the outcome of connect */
+#define NC_HANGUP 4u /* both directions are over; always reported */
+#define NC_FAILED 8u /* an error waits in NC_ERROR; always reported */
 
 /* What `socket` is ready for now: a combination of the NC_* bits above. Never blocks. */
-unsigned nc_ready(nc_socket *socket);
+unsigned nc_ready(nc_socket* socket);
 
-/* A set of sockets, like an epoll instance. Level-triggered. A socket is in one set at most. EMFILE: 256 sets. */
-nc_set *nc_set_create(nc_stack *stack);
-void nc_set_destroy(nc_set *set);
-/* Adds the socket, or changes what it waits for; events 0 removes it. `data` comes back with each event.
- * EBUSY: it is in another set. ENOENT: removes what is not in it. A closed socket leaves its set. */
-int nc_set_watch(nc_set *set, nc_socket *socket, unsigned events, void *data);
+/* A set of sockets, like an epoll instance. Level-triggered. A socket is in one set at most.
+ * EMFILE: 256 sets. */
+nc_set* nc_set_create(nc_stack* stack);
+void nc_set_destroy(nc_set* set);
+/* Adds the socket, or changes what it waits for; events 0 removes it. `data` comes back with each
+ * event. EBUSY: it is in another set. ENOENT: removes what is not in it. A closed socket leaves its
+ * set. */
+int nc_set_watch(nc_set* set, nc_socket* socket, unsigned events, void* data);
 struct nc_event {
-  nc_socket *socket;
+  nc_socket* socket;
   unsigned events;
-  void *data;
+  void* data;
 };
 /* Waits until at least one socket is ready; timeout_ms -1: no limit, 0: does not wait.
  * Returns the number of events, 0 on timeout. EINTR. */
-int nc_set_wait(nc_set *set, struct nc_event *events, int capacity, int timeout_ms);
-/* A descriptor that polls readable while nc_set_wait(set, ..., 0) may have something; for use in another event
- * loop. Call nc_set_wait until it returns 0 before polling again. Owned by the set. */
-int nc_set_fd(nc_set *set);
+int nc_set_wait(nc_set* set, struct nc_event* events, int capacity, int timeout_ms);
+/* A descriptor that polls readable while nc_set_wait(set, ..., 0) may have something; for use in
+ * another event loop. Call nc_set_wait until it returns 0 before polling again. Owned by the set.
+ */
+int nc_set_fd(nc_set* set);
 
 #ifdef __cplusplus
 }
