@@ -32,7 +32,7 @@ class EmbeddedStack final : public ipc::StackLink, private Housekeeping {
   std::byte* region() override { return stack_->region().base(); }
   size_t region_size() const override { return stack_->region().size(); }
   void Wake() override { stack_->runner().Wake(); }
-  bool Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) override {
+  ipc::LendResult Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) override {
     return stack_->runner().Lend(done, argument, deadline, spin);
   }
   void Attend() override { stack_->runner().Attend(); }

@@ -133,13 +133,15 @@ bool Runner::own_saturated() const {
 
 // ---- application threads ----
 
-bool Runner::Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) {
-  if (!config_.lend || stopping_ || bridge_->HasSleepers() || lent_.exchange(true)) return false;
+ipc::LendResult Runner::Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) {
+  if (!config_.lend || stopping_ || bridge_->HasSleepers() || lent_.exchange(true)) {
+    return ipc::LendResult::kUnavailable;
+  }
   std::unique_lock<std::mutex> lease(lease_, std::try_to_lock);
   if (!lease.owns_lock()) {
     if (own_saturated()) {
       lent_ = false;
-      return false;
+      return ipc::LendResult::kUnavailable;
     }
     ++lend_wanted_;
     lease.lock();
@@ -147,21 +149,21 @@ bool Runner::Lend(bool (*done)(void*), void* argument, Time deadline, bool spin)
   }
   wakes_in_a_row_ = 0;
   bridge_->SetSleeping(false);
-  RunLent(lease, done, argument, deadline, spin);
+  const bool undisturbed = RunLent(lease, done, argument, deadline, spin);
   bridge_->SetSleeping(true);
   lent_ = false;
   activity_.fetch_add(1);
   Leave(lease);
   if (own_parked_ || bridge_->HasSleepers()) WakeOwnThread();
-  return true;
+  return undisturbed ? ipc::LendResult::kRan : ipc::LendResult::kInterrupted;
 }
 
-void Runner::RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), void* argument,
+bool Runner::RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), void* argument,
                      Time deadline, bool spin) {
   Time idle_since = ipc::MonotonicNow();
   while (!stopping_ && !done(argument)) {
     const Time now = ipc::MonotonicNow();
-    if (now >= deadline) return;
+    if (now >= deadline) break;
     if (Round(now).any()) {
       idle_since = now;
       continue;
@@ -174,12 +176,14 @@ void Runner::RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), v
     const Time wake_at = std::min({host_->NextTimeout(), now + kMaxSleep, deadline});
     lender_asleep_ = true;
     lease.unlock();
-    if (!round_wanted_) sleeper_->Sleep(now, wake_at);
+    const bool undisturbed = round_wanted_ || sleeper_->Sleep(now, wake_at);
     lease.lock();
     lender_asleep_ = false;
     bridge_->SetSleeping(false);
+    if (!undisturbed) return false;
     idle_since = ipc::MonotonicNow();
   }
+  return true;
 }
 
 void Runner::Wake() {

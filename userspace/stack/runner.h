@@ -24,6 +24,7 @@
 #include <thread>
 
 #include "base/units.h"
+#include "ipc/link.h"
 #include "stack/bridge.h"
 #include "stack/host.h"
 #include "stack/sleeper.h"
@@ -53,7 +54,7 @@ class Runner {
   // Returns when no thread runs the stack any more. Lenders return first; no call may come after.
   void Stop();
 
-  bool Lend(bool (*done)(void*), void* argument, Time deadline, bool spin);
+  ipc::LendResult Lend(bool (*done)(void*), void* argument, Time deadline, bool spin);
   void Wake();
   void Attend();
 
@@ -91,7 +92,8 @@ class Runner {
   void Main();
   void RunOwn(std::unique_lock<std::mutex>& lease);
   void StandBy();
-  void RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), void* argument,
+  // False: a signal handler ran.
+  bool RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), void* argument,
                Time deadline, bool spin);
   RoundResult Round(Time now);
   // Tells the applications that they must ring from here on. False when one has put something on

@@ -49,7 +49,7 @@ absl::Status Sleeper::Watch(int fd) {
   return absl::OkStatus();
 }
 
-void Sleeper::Sleep(Time now, Time deadline) {
+bool Sleeper::Sleep(Time now, Time deadline) {
   // A day stands for "no deadline": the caller looks again, nothing depends on it.
   const Duration wait = deadline <= now ? Duration::Zero()
                         : deadline.is_infinite()
@@ -63,6 +63,7 @@ void Sleeper::Sleep(Time now, Time deadline) {
     uint64_t rings;
     [[maybe_unused]] const ssize_t got = read(doorbell_fd_, &rings, sizeof(rings));
   }
+  return ready >= 0 || errno != EINTR;
 }
 
 void Sleeper::Ring() {

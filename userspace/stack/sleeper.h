@@ -29,9 +29,9 @@ class Sleeper {
   // The descriptor stays the caller's and must outlive this object's last Sleep.
   absl::Status Watch(int fd);
 
-  // Returns when a watched descriptor is readable, Ring was called since the last Sleep returned,
-  // `deadline` has passed, or a signal arrived.
-  void Sleep(Time now, Time deadline);
+  // Returns when a watched descriptor is readable, Ring was called since the last Sleep returned, or
+  // `deadline` has passed. False: a signal handler ran.
+  bool Sleep(Time now, Time deadline);
   void Ring();
 
  private:

@@ -65,7 +65,8 @@ TEST(Config, ValueOutOfRangeSaysTheRange) {
 }
 
 TEST(Config, WrongTypeSaysTheType) {
-  EXPECT_THAT(Refusal("[session]\npacing = 1\n"), HasSubstr("session.pacing: must be true or false"));
+  EXPECT_THAT(Refusal("[session]\npacing = 1\n"),
+              HasSubstr("session.pacing: must be true or false"));
 }
 
 TEST(Config, UnknownChoiceListsTheChoices) {

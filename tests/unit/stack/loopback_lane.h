@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Two lanes joined in memory, for stacks that run in threads of one test: what one submits the other
-// receives, and its descriptor polls readable meanwhile, as an XSK does.
+// Two lanes joined in memory, for stacks that run in threads of one test: what one submits the
+// other receives, and its descriptor polls readable meanwhile, as an XSK does.
 //
 // Thread: each end by one thread at a time (its stack's lease); the wire between them is locked.
 #pragma once

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Behaviour of a running stack as an application sees it: threads, leases, wake-ups, and that nothing is left.
+// Behaviour of a running stack as an application sees it: threads, leases, wake-ups, and that
+// nothing is left.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -149,7 +150,8 @@ TEST(RunningStack, EachMessageIsAnsweredWhileBothEndsBlock) {
       });
 }
 
-// Small sends in a row pass the round from the sender's thread to the stack's own: none may be left behind.
+// Small sends in a row pass the round from the sender's thread to the stack's own: none may be left
+// behind.
 TEST(RunningStack, ManySmallSendsInARowAllArrive) {
   StackPair pair;
   constexpr size_t kMessages = 100000;
@@ -168,7 +170,8 @@ TEST(RunningStack, ManySmallSendsInARowAllArrive) {
   EXPECT_EQ(received, kMessages * kSize);
 }
 
-// One thread of each application waits in recv (and is lent) while another sends on the same socket.
+// One thread of each application waits in recv (and is lent) while another sends on the same
+// socket.
 TEST(RunningStack, BothDirectionsRunWithAThreadEach) {
   StackPair pair;
   const std::vector<char> sent = Pattern(3, 2 << 20);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Two running stacks of one process, joined by lanes in memory, each with the public C API on top: the whole
-// path but AF_XDP, with its real threads, leases and shared memory, and without privileges.
+// Two running stacks of one process, joined by lanes in memory, each with the public C API on top:
+// the whole path but AF_XDP, with its real threads, leases and shared memory, and without
+// privileges.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -47,7 +48,7 @@ class LoopbackLink final : public ipc::StackLink, private Housekeeping {
   std::byte* region() override { return stack_->region().base(); }
   size_t region_size() const override { return stack_->region().size(); }
   void Wake() override { stack_->runner().Wake(); }
-  bool Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) override {
+  ipc::LendResult Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) override {
     return stack_->runner().Lend(done, argument, deadline, spin);
   }
   void Attend() override { stack_->runner().Attend(); }
