@@ -6,6 +6,14 @@
 #include <memory>
 
 namespace netchannel {
+namespace {
+
+// Probe timeouts double, so one of a silent channel lies between the first of these shares of the
+// user timeout and twice it; what answers the ping then is not silent at the second.
+constexpr int64_t kPingAfter = 4;  // 1/4
+constexpr Duration GoneAfter(Duration user_timeout) { return user_timeout * 7 / 8; }
+
+}  // namespace
 
 SessionLife::SessionLife(const DriverConfig& config, LaneSet* lanes, SessionTable* sessions,
                          ActiveChannels* active, EventQueue* events, Time now)
@@ -120,22 +128,38 @@ void SessionLife::RearmChannel(PacketChannel& channel, Time earliest) {
 }
 
 void SessionLife::OnChannelTimer(Time now, PacketChannel& channel) {
+  const uint64_t probes = channel.connection().stats().ptos;
   channel.connection().OnTimer(now);
   if (channel.connection().state() == transport::ConnectionState::kDead) {
-    FailChannel(channel);
+    FailChannel(now, channel);
     return;
   }
+  if (channel.connection().stats().ptos != probes) PingAnother(now, channel);
   active_->Add(channel);
 }
 
-void SessionLife::FailChannel(PacketChannel& channel) {
+void SessionLife::PingAnother(Time now, const PacketChannel& silent) {
+  Session& session = silent.session();
+  const Duration silence = now - session.last_received;
+  if (silence < config_.connection.user_timeout / kPingAfter) return;
+  for (const auto& channel : session.channels) {
+    const bool waits_already = channel->connection().bytes_in_flight() > 0;
+    if (channel.get() == &silent || channel->failed() || waits_already) continue;
+    channel->EnqueuePing();
+    active_->Add(*channel);
+    return;
+  }
+}
+
+void SessionLife::FailChannel(Time now, PacketChannel& channel) {
   Session& session = channel.session();
   channel.SetFailed();
   channel_timers_.Cancel(channel.timer);
   active_->Remove(channel);
   const bool last = std::all_of(session.channels.begin(), session.channels.end(),
                                 [](const auto& other) { return other->failed(); });
-  if (last) {
+  const bool gone = now - session.last_received >= GoneAfter(config_.connection.user_timeout);
+  if (last || gone) {
     TakeDown(session, ETIMEDOUT);
     return;
   }

@@ -3,6 +3,11 @@
 // What happens to a session between its handshake and its end: it comes up with channels, is held
 // by references, kept alive, closed when nobody needs it, and goes down with its last channel.
 //
+// A channel that is silent for the user timeout fails. Whether the channel is at fault or the peer
+// is gone is found out meanwhile: while nothing comes from the peer at all, each probe timeout of a
+// channel pings over another one. A peer that did not answer there either is gone, with all its
+// channels.
+//
 // Timers. Per session one: keepalive while there are references, else the idle timeout (both count
 // from the last packet, so a peer with references keeps our side, too). Per channel one: the
 // transport's.
@@ -56,7 +61,8 @@ class SessionLife {
 
  private:
   transport::ConnectionConfig ConnectionFor(const Session& session, const wire::Hello& peer) const;
-  void FailChannel(PacketChannel& channel);
+  void FailChannel(Time now, PacketChannel& channel);
+  void PingAnother(Time now, const PacketChannel& silent);
   void RearmSession(Session& session);
   void KeepAlive(Time now, Session& session);
 

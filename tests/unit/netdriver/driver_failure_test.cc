@@ -55,6 +55,16 @@ TEST_F(DriverFailureTest, AWriterLearnsOfAVanishedPeerInTime) {
   EXPECT_LE(network_.now() - start, Duration::Millis(4500));
 }
 
+TEST_F(DriverFailureTest, AVanishedPeerIsNotWaitedForOnEachChannelInTurn) {
+  TestStream& stream = a_.AddStream(at_a_, kStream, 1000);
+  b_.Vanish();
+  ASSERT_TRUE(Send(a_, at_a_, 0, stream, 0, 1000));
+  const Time start = network_.now();
+  ASSERT_TRUE(network_.RunUntil([&] { return a_.DownError(at_a_).has_value(); }));
+  EXPECT_EQ(a_.DownError(at_a_), ETIMEDOUT);
+  EXPECT_LE(network_.now() - start, Duration::Millis(2300));
+}
+
 TEST_F(DriverFailureTest, AReaderLearnsOfAVanishedPeerByKeepalive) {
   a_.driver().AddReference(at_a_);
   b_.Vanish();
