@@ -77,6 +77,7 @@ Endpoint::Endpoint(EventQueue* events, SimHost* host, const StreamPlan& plan,
   const int error = host->sockets().Connect(now(), socket_, peer);
   Expect(error == EINPROGRESS ? 0 : error, "connect");
   local_ = host->sockets().View(socket_)->local;
+  peer_ = peer;
   if (local_.port == 0) Fail("a connecting socket has no name");
   host->Kick();
 }
@@ -281,7 +282,7 @@ void Server::OnChanged(Time now) {
       return;
     }
     const wire::IpEndpoint client = host_->sockets().View(accepted.socket)->peer;
-    const StreamPlan* plan = book_->Find(client);
+    const StreamPlan* plan = book_->Find(client, address());
     if (plan == nullptr || endpoints_.contains(client)) {
       errors_.push_back(absl::StrCat("a connection from ", client.ToString(),
                                      plan == nullptr ? " that no one made" : " came twice"));

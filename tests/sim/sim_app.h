@@ -5,8 +5,8 @@
 // size, with pauses, checks each byte, and ends its side as the plan says. Bytes that the stack has
 // let go of (SocketView::acknowledged) are overwritten at once, as a program would.
 //
-// A server knows which plan a connection follows by the client's address and port (StreamBook),
-// which so are tested too.
+// A server knows which plan a connection follows by the addresses and ports of its ends
+// (StreamBook), which so are tested too.
 //
 // What went wrong is in errors(), as text; the scenario reports it with its seed.
 // Owner: the scenario. Thread: one.
@@ -78,6 +78,7 @@ class Endpoint final : public Actor, public SocketUser {
   ByteCount written() const { return written_; }
   const std::vector<std::string>& errors() const { return errors_; }
   const wire::IpEndpoint& local() const { return local_; }
+  const wire::IpEndpoint& peer() const { return peer_; }
   std::string Describe() const;
 
  private:
@@ -108,7 +109,7 @@ class Endpoint final : public Actor, public SocketUser {
   const Pattern out_, in_;
   SocketId socket_ = 0;
   SocketBuffers buffers_;
-  wire::IpEndpoint local_;
+  wire::IpEndpoint local_, peer_;
 
   ByteCount written_ = 0, read_ = 0, scribbled_ = 0;
   Time read_again_, write_again_;
@@ -120,17 +121,20 @@ class Endpoint final : public Actor, public SocketUser {
   std::vector<std::string> errors_;
 };
 
-// Which plan each connection follows, by the client's name.
+// Which plan each connection follows, by the names of its two ends.
 class StreamBook {
  public:
-  void Register(const wire::IpEndpoint& client, const StreamPlan& plan) { plans_[client] = plan; }
-  const StreamPlan* Find(const wire::IpEndpoint& client) const {
-    const auto it = plans_.find(client);
+  void Register(const wire::IpEndpoint& client, const wire::IpEndpoint& server,
+                const StreamPlan& plan) {
+    plans_[{client, server}] = plan;
+  }
+  const StreamPlan* Find(const wire::IpEndpoint& client, const wire::IpEndpoint& server) const {
+    const auto it = plans_.find({client, server});
     return it == plans_.end() ? nullptr : &it->second;
   }
 
  private:
-  std::map<wire::IpEndpoint, StreamPlan> plans_;
+  std::map<std::pair<wire::IpEndpoint, wire::IpEndpoint>, StreamPlan> plans_;
 };
 
 // A listener that makes an Endpoint of each connection.

@@ -38,7 +38,7 @@ Endpoint& Traffic::Open(SimHost& client, SimHost& host, const StreamPlan& plan) 
   streams_.push_back({plan, index,
                       std::make_unique<Endpoint>(&network_->events(), &client, plan,
                                                  servers_[index].server->address())});
-  book_.Register(streams_.back().client->local(), plan);
+  book_.Register(streams_.back().client->local(), streams_.back().client->peer(), plan);
   return *streams_.back().client;
 }
 
