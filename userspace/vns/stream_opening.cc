@@ -65,7 +65,6 @@ int StreamOpening::StartOver(VirtualSocket& socket) {
                          !socket.send.fin_requested() && !socket.receive.complete();
   if (!untouched || !socket.opener || socket.stream_state != StreamState::kNone) return EINVAL;
   core_.ReleaseNames(socket);
-  socket.open_known = false;
   socket.error = 0;
   return 0;
 }

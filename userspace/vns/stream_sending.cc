@@ -106,22 +106,11 @@ bool StreamSending::EnqueueControl(Time now, const VirtualSocket& socket, Segmen
 void StreamSending::OnAcknowledged(Time now, const Segment& segment) {
   VirtualSocket* socket = core_.SocketOf(segment.stream);
   if (socket == nullptr) return;
-  switch (segment.kind) {
-    case SegmentKind::kData:
-      if (segment.with_open) socket->open_known = true;
-      if (socket->stream_state != StreamState::kResetting) {
-        OnDataAcknowledged(now, *socket, segment);
-      }
-      break;
-    case SegmentKind::kOpen:
-      socket->open_known = true;
-      break;
-    case SegmentKind::kReset:
-      if (socket->stream_state == StreamState::kResetting) ending_.OnResetDelivered(now, *socket);
-      break;
-    case SegmentKind::kAccept:
-    case SegmentKind::kWindow:
-      break;
+  const bool resetting = socket->stream_state == StreamState::kResetting;
+  if (segment.kind == SegmentKind::kData && !resetting) {
+    OnDataAcknowledged(now, *socket, segment);
+  } else if (segment.kind == SegmentKind::kReset && resetting) {
+    ending_.OnResetDelivered(now, *socket);
   }
 }
 

@@ -53,8 +53,7 @@ struct VirtualSocket {
   bool held = false;        // by an application, or by a listener's queue on its behalf
   bool in_backlog = false;  // held by a listener's queue
   bool has_buffers = false;
-  bool opener = false;      // of the stream; else the acceptor
-  bool open_known = false;  // the peer's stack has our OPEN
+  bool opener = false;  // of the stream; else the acceptor
   bool read_shut = false;
   bool reset_when_drained = false;  // closed with data unread: our bytes first, then RESET
   bool tuple_held = false;          // {hold.port, peer} in the port table
@@ -85,7 +84,8 @@ struct VirtualSocket {
   std::unique_ptr<Listener> listener;  // kListening only
 
   bool orphan() const { return !held && stream_state != StreamState::kResetting; }
-  bool needs_open() const { return opener && stream_state == StreamState::kOpening && !open_known; }
+  // OPEN goes in front of data, so that data is never earlier than its OPEN.
+  bool needs_open() const { return stream_state == StreamState::kOpening; }
   const SocketView& RefreshView(const wire::IpAddress& own_address);
 };
 inline constexpr size_t kMaxIdleBytes = 640;

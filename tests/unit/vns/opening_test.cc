@@ -85,7 +85,7 @@ TEST_F(OpeningTest, BeforeTheAcceptOnlyTheEarlyLimitIsSent) {
   EXPECT_EQ(sent, 16u * 1024);
 }
 
-TEST_F(OpeningTest, EachDataSegmentCarriesTheOpenUntilThePeerHasIt) {
+TEST_F(OpeningTest, EachDataSegmentCarriesTheOpenUntilTheAccept) {
   b_.Listen(80);
   const SocketId client = a_.Connect(net_.now, net_.server_endpoint());
   net_.hold_packets = true;
