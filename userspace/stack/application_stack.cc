@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stack/application_stack.h"
 
+#include <algorithm>
+
 #include "ipc/futex.h"
+#include "vns/status.h"
 
 namespace netchannel {
 
@@ -35,11 +38,30 @@ absl::StatusOr<std::unique_ptr<ApplicationStack>> ApplicationStack::Create(
 ApplicationStack::~ApplicationStack() {
   if (runner_ == nullptr) return;
   runner_->Stop();
+  Drain();
   const Time now = ipc::MonotonicNow();
   bridge_.RemoveApplication(now, application_);
   for (int i = 0; i < kFarewellRounds; ++i) host_->Transmit(now);
   host_->driver().Shutdown(now);
   host_->driver().PollTransmit(now, host_->lanes().size());
+}
+
+// Nothing acknowledged to a writer is lost by close(): a stack that ends right after is no
+// exception.
+void ApplicationStack::Drain() {
+  const Time give_up = ipc::MonotonicNow() + kDrainTime;
+  for (Time now = ipc::MonotonicNow(); now < give_up && HasUndelivered();
+       now = ipc::MonotonicNow()) {
+    if (host_->Receive(now) + host_->Transmit(now) > 0) continue;
+    sleeper_->Sleep(now, std::min(host_->NextTimeout(), now + kDrainLook));
+  }
+}
+
+bool ApplicationStack::HasUndelivered() const {
+  for (const SocketStatus& socket : host_->sockets().ListSockets()) {
+    if (!socket.held && !socket.delivered) return true;
+  }
+  return false;
 }
 
 absl::Status ApplicationStack::WatchLanes(absl::Span<Lane* const> lanes) {

@@ -33,7 +33,8 @@ class ApplicationStack {
                                                                   absl::Span<Lane* const> lanes,
                                                                   NextHops* hops, Rng* rng,
                                                                   Housekeeping* housekeeping);
-  // Aborts what is open and tells the peers. No application thread is inside any more.
+  // Delivers what closed sockets have written (within kDrainTime), aborts what is open and tells
+  // the peers. No application thread is inside any more.
   ~ApplicationStack();
 
   void Start() { runner_->Start(); }
@@ -48,7 +49,13 @@ class ApplicationStack {
   // Rounds for what is still to be told when the stack ends; the peers' answers are not waited for.
   static constexpr int kFarewellRounds = 4;
 
+  // What closed sockets have still to deliver gets this long when the stack ends.
+  static constexpr Duration kDrainTime = Duration::Seconds(2);
+  static constexpr Duration kDrainLook = Duration::Millis(10);
+
   ApplicationStack() = default;
+  void Drain();
+  bool HasUndelivered() const;
   absl::Status WatchLanes(absl::Span<Lane* const> lanes);
 
   // In the order of construction: each uses those above it.

@@ -29,8 +29,8 @@ class Sleeper {
   // The descriptor stays the caller's and must outlive this object's last Sleep.
   absl::Status Watch(int fd);
 
-  // Returns when a watched descriptor is readable, Ring was called since the last Sleep returned, or
-  // `deadline` has passed. False: a signal handler ran.
+  // Returns when a watched descriptor is readable, Ring was called since the last Sleep returned,
+  // or `deadline` has passed. False: a signal handler ran.
   bool Sleep(Time now, Time deadline);
   void Ring();
 

@@ -23,6 +23,8 @@ SocketStatus StatusOf(VirtualSocket& socket, const wire::IpAddress& own_address)
       .window = socket.receive.window(),
       .unacknowledged = socket.send.nxt() - socket.send.una(),
       .unsent = socket.send.written() - socket.send.nxt(),
+      .delivered =
+          !socket.stream.valid() || (socket.held ? socket.send.drained() : socket.send.complete()),
       .accept_ready = view.accept_ready,
   };
 }

@@ -43,6 +43,7 @@ struct SocketStatus {
   ByteCount window = 0;          // what we let the peer send ahead of the reader
   ByteCount unacknowledged = 0;  // sent
   ByteCount unsent = 0;
+  bool delivered = true;  // the peer has all that was written, and the FIN if the socket is closed
   uint32_t accept_ready = 0;
 };
 

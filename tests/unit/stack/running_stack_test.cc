@@ -238,6 +238,32 @@ TEST(RunningStack, AThreadAsleepInASetIsWokenByTheStacksOwnThread) {
       });
 }
 
+// What a closed socket has written is delivered although its stack is stopped at once.
+TEST(RunningStack, StopDeliversWhatClosedSocketsHaveWritten) {
+  StackPair pair;
+  const std::vector<char> sent = Pattern(4, 512 << 10);
+  std::vector<char> received;
+  nc_socket* listener = Listen(pair.b(), 7000);
+  std::atomic<bool> stopped{false};
+  std::thread server([&] {
+    nc_socket* socket = nc_accept(listener, nullptr, nullptr, 0);
+    ASSERT_NE(socket, nullptr);
+    while (!stopped)
+      std::this_thread::yield();  // so that nothing has been read when the stack ends
+    received = ReceiveAll(socket);
+    nc_close(socket);
+  });
+  nc_socket* socket = Connect(pair.a(), "10.0.0.2", 7000);
+  SendAll(socket, sent);
+  std::thread reader_starts([&] { stopped = true; });
+  EXPECT_EQ(nc_close(socket), 0);
+  pair.StopA();
+  reader_starts.join();
+  server.join();
+  nc_close(listener);
+  ExpectSame(received, sent);
+}
+
 TEST(RunningStack, ConnectToAPortWithoutAListenerIsRefused) {
   StackPair pair;
   nc_socket* socket = nc_socket_create(pair.a(), 0);

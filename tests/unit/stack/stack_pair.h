@@ -84,6 +84,10 @@ class StackPair {
 
   nc_stack* a() { return a_; }
   nc_stack* b() { return b_; }
+  void StopA() {
+    nc_stack_stop(a_);
+    a_ = nullptr;
+  }
 
  private:
   static nc_stack* MakeStack(const Config& config, const char* address, LoopbackLane* lane,
