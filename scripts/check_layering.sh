@@ -24,7 +24,7 @@ declare -A MAY=(
   [client]="base ipc client include"
   [preload]="base client include preload"
   # raw measurements drive AF_XDP directly; everything else goes through the public API
-  [cli]="base wire netdriver netdriver/xdp include cli bpf"
+  [cli]="base wire netdriver netdriver/xdp include cli bpf stack"
 )
 
 folder_of() { # path below userspace/ -> its folder in the table, or nothing

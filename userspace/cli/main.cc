@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "cli/bench_command.h"
+#include "cli/config_command.h"
 #include "cli/copy_command.h"
 #include "cli/interrupt.h"
 #include "cli/status_command.h"
@@ -33,9 +34,11 @@ int Main(int argc, char** argv) {
   BenchOptions bench_options;
   StatusOptions status_options;
   CopyOptions copy_options;
+  ConfigOptions config_options;
   const CLI::App* const bench = AddBenchCommand(app, bench_options);
   const CLI::App* const copy = AddCopyCommand(app, copy_options);
   const CLI::App* const status = AddStatusCommand(app, status_options);
+  const CLI::App* const config = AddConfigCommand(app, config_options);
   const CLI::App* const version = app.add_subcommand("version", "print the version");
   try {
     app.parse(argc, argv);
@@ -48,6 +51,7 @@ int Main(int argc, char** argv) {
   if (*bench) return Report(RunBench(bench_options));
   if (*copy) return Report(RunCopy(copy_options));
   if (*status) return Report(RunStatus(status_options));
+  if (*config) return Report(RunConfig(config_options));
   if (*version) std::printf("netchannel %s\n", NETCHANNEL_VERSION);
   return 0;
 }
