@@ -33,7 +33,6 @@ struct Config {
   std::vector<uint32_t> queues;  // empty: all receive queues
   uint32_t rx_ring = 1024;       // descriptors a queue
   uint32_t tx_ring = 512;        // descriptors a lane
-  std::string bpf_directory;     // empty: where setup.sh pins for this interface
 
   // [session]
   uint32_t channels = 1;  // of each class, between two hosts

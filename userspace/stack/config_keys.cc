@@ -26,8 +26,6 @@ std::vector<ConfigKey> MakeKeys() {
        "receive and fill ring of a queue"},
       {"driver", "tx_ring", UintField{&C::tx_ring, 64, 16384}, "descriptors, a power of two",
        "transmit ring of a lane"},
-      {"driver", "bpf_directory", TextField{&C::bpf_directory, {}}, "path",
-       "where the maps are pinned; empty: where setup.sh puts them"},
 
       {"session", "channels", UintField{&C::channels, 1, 8}, "channels",
        "channels of each class between two hosts; the smaller of both ends holds"},
