@@ -120,8 +120,8 @@ absl::Status ReadSection(absl::string_view origin, absl::string_view section,
       return Refuse(origin, node, absl::StrCat(section, ".", View(name.str())),
                     "unknown key; `netchannel config` lists all keys");
     }
-    const bool stored =
-        std::visit([&](const auto& field) { return Store(field, node, config); }, key->field);
+    const bool stored = std::visit(
+        [&, &value = node](const auto& field) { return Store(field, value, config); }, key->field);
     if (!stored) {
       return Refuse(origin, node, FullName(*key),
                     absl::StrCat("must be ", RangeOf(key->field),
