@@ -102,8 +102,8 @@ ssize_t SendParts(nc_socket* socket, IoCursor cursor, int flags) {
     }
     socket->sending.lock.UnlockAndFence();
     if (!open) {
-      const int error = SendError(socket);
-      if (error != EAGAIN) return done > 0 ? done : Fail(error);
+      if (done > 0) return done;  // the error is for the next call
+      if (const int error = SendError(socket); error != EAGAIN) return Fail(error);
     } else if (cursor.remaining() == 0) {
       return done;
     }
