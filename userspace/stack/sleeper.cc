@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stack/sleeper.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -57,13 +58,17 @@ bool Sleeper::Sleep(Time now, Time deadline) {
                             : std::min(deadline - now, Duration::Seconds(86400));
   const timespec timeout{.tv_sec = wait.nanos() / 1'000'000'000,
                          .tv_nsec = wait.nanos() % 1'000'000'000};
+  // Waiting in ppoll and not in epoll: that one ends with EINTR also when a process was only
+  // stopped and continued (signal(7)), and no program expects EINTR from that.
+  pollfd all{.fd = epoll_fd_, .events = POLLIN, .revents = 0};
+  const int ready = ppoll(&all, 1, &timeout, nullptr);
+  if (ready < 0) return errno != EINTR;
   epoll_event event;
-  const int ready = epoll_pwait2(epoll_fd_, &event, 1, &timeout, nullptr);
-  if (ready == 1 && event.data.fd == doorbell_fd_) {
+  if (ready > 0 && epoll_wait(epoll_fd_, &event, 1, 0) == 1 && event.data.fd == doorbell_fd_) {
     uint64_t rings;
     [[maybe_unused]] const ssize_t got = read(doorbell_fd_, &rings, sizeof(rings));
   }
-  return ready >= 0 || errno != EINTR;
+  return true;
 }
 
 void Sleeper::Ring() {
