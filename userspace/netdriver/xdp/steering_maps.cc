@@ -92,8 +92,10 @@ absl::Status SteeringMaps::CheckAttachment(const std::string& ifname) {
   const auto netns = NetnsInode();
   if (!netns.ok()) return netns.status();
   uint32_t program = 0;
-  const bool attached =
-      bpf_xdp_query_id(static_cast<int>(attachment_.ifindex), 0, &program) == 0 && program != 0;
+  // Behind libxdp's dispatcher the number is the dispatcher's.
+  const bool attached = bpf_xdp_query_id(static_cast<int>(attachment_.ifindex), 0, &program) == 0 &&
+                        program != 0 &&
+                        (attachment_.owner != NC_OWNER_ALONE || program == attachment_.program_id);
   if (attachment_.netns != *netns || attachment_.ifindex != if_nametoindex(ifname.c_str()) ||
       !attached) {
     return absl::FailedPreconditionError(

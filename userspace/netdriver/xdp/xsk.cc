@@ -42,6 +42,8 @@ absl::Status BindFailure(int error, const XskConfig& config) {
       return Failure(error, what, absl::StrCat("ip link set ", config.ifname, " up"));
     case EAFNOSUPPORT:
       return Failure(error, what, "use a kernel with CONFIG_XDP_SOCKETS");
+    case EOPNOTSUPP:
+      return Failure(error, what, "the driver has no zero-copy: set driver.mode to auto or copy");
     case ENOMEM:
     case ENOBUFS:
       return Failure(error, what, "give CAP_IPC_LOCK, or raise `ulimit -l`");
