@@ -21,6 +21,7 @@ class StackSettings {
   ~StackSettings();
 
   const char* path() const { return path_.empty() ? nullptr : path_.c_str(); }
+  bool in_memory() const { return fd_ >= 0; }
 
  private:
   StackSettings(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}

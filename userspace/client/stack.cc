@@ -116,7 +116,9 @@ nc_stack* nc_stack_start(const char* interface, const char* config_path) {
     Fail(EINVAL, "nc_stack_start needs an interface or a configuration that names one");
     return nullptr;
   }
-  auto link = netchannel::ipc::StartEmbeddedStack(interface != nullptr ? interface : "", config);
+  auto link =
+      netchannel::ipc::StartEmbeddedStack(interface != nullptr ? interface : "", config,
+                                          config_path != nullptr ? config_path : "configuration");
   if (!link.ok()) {
     Fail(netchannel::ErrnoOf(link.status()), std::string(link.status().message()));
     return nullptr;

@@ -57,9 +57,10 @@ class StackLink {
 };
 
 // Starts a stack inside this process. `config` is the text of a TOML file (see the README for
-// keys), may be empty when `interface` is given. Defined in stack/embedded.cc; the only way from
-// client to stack.
+// keys), may be empty when `interface` is given; `origin` names the text in messages, as a file's
+// path. Defined in stack/embedded.cc; the only way from client to stack.
 absl::StatusOr<std::unique_ptr<StackLink>> StartEmbeddedStack(std::string_view interface,
-                                                              std::string_view config);
+                                                              std::string_view config,
+                                                              std::string_view origin);
 
 }  // namespace netchannel::ipc

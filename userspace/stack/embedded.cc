@@ -79,8 +79,10 @@ std::string EmbeddedStack::StatusJson() {
 namespace ipc {
 
 absl::StatusOr<std::unique_ptr<StackLink>> StartEmbeddedStack(std::string_view interface,
-                                                              std::string_view config_text) {
-  auto config = ParseConfig({config_text.data(), config_text.size()}, "configuration");
+                                                              std::string_view config_text,
+                                                              std::string_view origin) {
+  auto config =
+      ParseConfig({config_text.data(), config_text.size()}, {origin.data(), origin.size()});
   if (!config.ok()) return config.status();
   if (!interface.empty()) config->interface = std::string(interface);
   if (config->interface.empty()) {

@@ -425,7 +425,8 @@ bool FakeStack::Transfer(uint32_t slot) {
 namespace ipc {
 
 absl::StatusOr<std::unique_ptr<StackLink>> StartEmbeddedStack(std::string_view interface,
-                                                              std::string_view config) {
+                                                              std::string_view config,
+                                                              std::string_view /*origin*/) {
   if (interface == "missing0") {
     return absl::NotFoundError("no interface missing0: see `ip link`");
   }

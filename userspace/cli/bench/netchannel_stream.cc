@@ -133,6 +133,13 @@ class NetchannelTransport final : public Transport {
   nc_stack* const stack_;
 };
 
+// A line of the settings in memory says nothing to who gave them with --set; the key does.
+std::string WithoutOrigin(std::string message, const std::string& path) {
+  if (message.rfind(path + ":", 0) != 0) return message;
+  const size_t begin = message.find(": ");
+  return begin == std::string::npos ? message : message.substr(begin + 2);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Transport>> OpenNetchannelTransport(const EndpointOptions& options) {
@@ -140,7 +147,11 @@ absl::StatusOr<std::unique_ptr<Transport>> OpenNetchannelTransport(const Endpoin
   if (!settings.ok()) return settings.status();
   nc_stack* const stack = nc_stack_start(
       options.interface.empty() ? nullptr : options.interface.c_str(), settings->path());
-  if (stack == nullptr) return absl::UnavailableError(nc_last_error());
+  if (stack == nullptr) {
+    const std::string error = nc_last_error();
+    return absl::UnavailableError(settings->in_memory() ? WithoutOrigin(error, settings->path())
+                                                        : error);
+  }
   return std::make_unique<NetchannelTransport>(stack, options);
 }
 
