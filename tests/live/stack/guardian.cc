@@ -14,7 +14,7 @@ namespace {
 // $1: the prefix of the namespaces (test::NamespacePair), $2: the directory.
 constexpr const char* kScript = R"(
 trap '' INT TERM HUP
-read -r
+read -r end
 for path in /run/netns/"$1"*; do
   [ -e "$path" ] || continue
   nsenter --net="$path" "$NETCHANNEL_SCRIPTS/teardown.sh" ncx0
