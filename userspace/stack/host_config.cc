@@ -70,7 +70,8 @@ absl::StatusOr<std::vector<wire::IpAddress>> ChooseAddresses(
     }
     if (std::find(of_interface.begin(), of_interface.end(), *address) == of_interface.end()) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "host.addresses: ", text, " is not an address of interface ", config.interface));
+          "host.addresses: ", text, " is not an address of interface ", config.interface,
+          "; `ip address show dev ", config.interface, "` lists them"));
     }
     if (!chosen.empty() && chosen[0].is_v4() == address->is_v4()) {
       return absl::InvalidArgumentError("host.addresses: at most one IPv4 and one IPv6 address");
