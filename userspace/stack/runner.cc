@@ -202,8 +202,8 @@ void Runner::Wake() {
     sleeper_->Ring();
   }
   activity_.fetch_add(1);
+  last_wake_ = now;
   Leave(lease);
-  last_wake_ = ipc::MonotonicNow();
 }
 
 void Runner::Leave(std::unique_lock<std::mutex>& lease) {
