@@ -60,14 +60,14 @@ char* nc_stack_status(nc_stack* stack);
 /* A new stream socket. flags: 0 or SOCK_NONBLOCK. EMFILE when the stack's table is full, ENOMEM. */
 nc_socket* nc_socket_create(nc_stack* stack, int flags);
 
-/* AF_INET or AF_INET6 addresses; the wildcard address is the stack's own. EADDRINUSE,
- * EADDRNOTAVAIL, EINVAL. */
+/* AF_INET or AF_INET6 addresses: one of the stack's own, 0.0.0.0 for IPv4 peers only, or :: for
+ * peers of both families. EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
 int nc_bind(nc_socket* socket, const struct sockaddr* address, socklen_t length);
 int nc_listen(nc_socket* socket, int backlog);
 /* flags: 0 or SOCK_NONBLOCK. `address` and `length` may be NULL. */
 nc_socket* nc_accept(nc_socket* socket, struct sockaddr* address, socklen_t* length, int flags);
 /* Non-blocking: -1 and EINPROGRESS; writable when done, NC_ERROR (SO_ERROR) tells the outcome.
- * ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH. */
+ * ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, EAFNOSUPPORT (bound to an address of the other family). */
 int nc_connect(nc_socket* socket, const struct sockaddr* address, socklen_t length);
 
 /* flags: MSG_DONTWAIT, MSG_NOSIGNAL (implied: no SIGPIPE is ever sent), MSG_MORE (accepted, no

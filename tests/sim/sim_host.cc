@@ -13,7 +13,7 @@ namespace {
 // spinning for nothing.
 constexpr uint32_t kMaxRoundsAtOnce = 100'000;
 
-constexpr uint32_t kUdpHeaderSize = 8;
+constexpr uint32_t kIpv4UdpHeader = 20 + 8;
 
 wire::IpAddress AddressOf(uint32_t number, bool ipv6) {
   if (!ipv6) return wire::IpAddress::V4(10u << 24 | number);
@@ -38,7 +38,6 @@ SimHost::SimHost(EventQueue* events, Trace* trace, FramePool* pool, uint32_t num
     : Actor(events),
       trace_(trace),
       number_(number),
-      ipv6_(ipv6),
       options_(options),
       address_(AddressOf(number, ipv6)),
       mac_(MacOf(number)),
@@ -62,18 +61,17 @@ SimHost::~SimHost() { Kill(); }
 
 HostConfig SimHost::Config() const {
   HostConfig config;
-  config.driver.address = address_;
+  config.driver.addresses = address_;
   config.driver.base_port = kBasePort;
   config.driver.channels_per_class = options_.channels_per_class;
   config.driver.max_sessions = options_.max_sessions;
   config.driver.idle_timeout = options_.idle_timeout;
   transport::ConnectionConfig& connection = config.driver.connection;
   connection.congestion = options_.congestion;
-  connection.max_packet_size = options_.mtu - (ipv6_ ? 40 : 20) - kUdpHeaderSize;
+  connection.max_packet_size = options_.mtu - kIpv4UdpHeader;
   connection.user_timeout = options_.user_timeout;
   config.scheduler.policy = options_.policy;
-  config.scheduler.max_flows = options_.max_sockets;
-  config.sockets.address = address_;
+  config.sockets.addresses = address_;
   config.sockets.peer_base_port = kBasePort;
   config.sockets.max_sockets = options_.max_sockets;
   config.sockets.default_user_timeout = options_.user_timeout;

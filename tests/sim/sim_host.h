@@ -100,7 +100,6 @@ class SimHost final : public Actor, public FrameSink {
 
   Trace* const trace_;
   const uint32_t number_;
-  const bool ipv6_;
   const HostOptions options_;
   const wire::IpAddress address_;
   const MacAddress mac_;

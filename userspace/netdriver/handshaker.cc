@@ -41,11 +41,10 @@ Handshaker::~Handshaker() { waiting_.Clear(); }
 
 absl::StatusOr<SessionHandle> Handshaker::Connect(Time now, const wire::IpEndpoint& peer) {
   if (Session* known = sessions_->FindByPeer(peer)) return known->handle;
-  if (peer.port == 0 || peer.address.is_v4() != config_.address.is_v4() ||
-      peer.address.is_unspecified()) {
+  if (peer.port == 0 || !config_.addresses.For(peer.address) || peer.address.is_unspecified()) {
     return absl::InvalidArgumentError("no stack can be reached at " + peer.ToString());
   }
-  if (peer.address == config_.address) {
+  if (config_.addresses.Has(peer.address)) {
     return absl::InvalidArgumentError(peer.ToString() + " is this host's own address");
   }
   Session* session = sessions_->Create(peer);
@@ -80,9 +79,7 @@ wire::Hello Handshaker::HelloOf(const Session& session) const {
   wire::Hello hello;
   hello.congestion =
       session.up ? session.congestion : static_cast<uint8_t>(config_.connection.congestion);
-  hello.max_packet_size = static_cast<uint16_t>(std::clamp(
-      std::min(config_.connection.max_packet_size, lanes_->MaxPacketSize(config_.address.is_v4())),
-      wire::kMinPacketSize, wire::kMaxPacketSize));
+  hello.max_packet_size = static_cast<uint16_t>(life_->MaxPacketSize(session));
   hello.base_port = config_.base_port;
   hello.rx_capacity = lanes_->RxCapacity(config_.connection.max_packets_in_flight);
   hello.channel_count = session.offer_count;
@@ -137,7 +134,7 @@ std::optional<DropReason> Handshaker::OnOtherVersion(wire::Bytes packet, const R
 
 std::optional<DropReason> Handshaker::OnInit(Time now, wire::Bytes packet, const ReturnPath& back) {
   const auto init = wire::Init::Parse(packet);
-  if (!init || back.remote.address == config_.address) return DropReason::kBadHandshake;
+  if (!init || config_.addresses.Has(back.remote.address)) return DropReason::kBadHandshake;
   if (init->hello.version_min > wire::kVersion || init->hello.version_max < wire::kVersion) {
     (void)Answer(wire::Reject{.nonce = init->nonce, .reason = wire::RejectReason::kNoCommonVersion},
                  back);
@@ -294,7 +291,7 @@ bool Handshaker::SendInit(Session& session) {
   const size_t size = init.Build(absl::MakeSpan(packet));
   const ReturnPath to{.lane = 0,
                       .link = session.path.link(),
-                      .local = {config_.address, config_.base_port},
+                      .local = life_->LocalEnd(session, 0),
                       .remote = session.peer};
   return SendPacket(*lanes_, to, wire::Bytes(packet.data(), size));
 }

@@ -37,7 +37,7 @@ Receiver::Receiver(const DriverConfig& config, uint32_t lanes, SessionTable* ses
 
 bool Receiver::IsForUs(const wire::Datagram& datagram) const {
   const uint32_t port = datagram.destination.port;
-  return datagram.destination.address == config_.address && port >= config_.base_port &&
+  return config_.addresses.Has(datagram.destination.address) && port >= config_.base_port &&
          port < config_.base_port + lanes_;
 }
 

@@ -5,6 +5,10 @@
 #include <cerrno>
 #include <memory>
 
+#include "wire/ipv4.h"
+#include "wire/ipv6.h"
+#include "wire/packet_layout.h"
+
 namespace netchannel {
 namespace {
 
@@ -12,6 +16,9 @@ namespace {
 // user timeout and twice it; what answers the ping then is not silent at the second.
 constexpr int64_t kPingAfter = 4;  // 1/4
 constexpr Duration GoneAfter(Duration user_timeout) { return user_timeout * 7 / 8; }
+
+// The configuration's packet sizes are those for IPv4.
+constexpr ByteCount kIpv6Excess = wire::kIpv6HeaderSize - wire::kIpv4HeaderSize;
 
 }  // namespace
 
@@ -25,11 +32,24 @@ SessionLife::SessionLife(const DriverConfig& config, LaneSet* lanes, SessionTabl
       session_timers_(now),
       channel_timers_(now) {}
 
+wire::IpEndpoint SessionLife::LocalEnd(const Session& session, uint32_t lane) const {
+  return {*config_.addresses.For(session.peer.address),
+          static_cast<uint16_t>(config_.base_port + lane)};
+}
+
+ByteCount SessionLife::MaxPacketSize(const Session& session) const {
+  const bool v4 = session.peer.address.is_v4();
+  const ByteCount configured =
+      std::max(config_.connection.max_packet_size, kIpv6Excess) - (v4 ? 0 : kIpv6Excess);
+  return std::clamp(std::min(configured, lanes_->MaxPacketSize(v4)), wire::kMinPacketSize,
+                    wire::kMaxPacketSize);
+}
+
 transport::ConnectionConfig SessionLife::ConnectionFor(const Session& session,
                                                        const wire::Hello& peer) const {
   transport::ConnectionConfig config = config_.connection;
   config.congestion = static_cast<transport::CongestionAlgorithm>(session.congestion);
-  config.max_packet_size = std::min<ByteCount>(config.max_packet_size, peer.max_packet_size);
+  config.max_packet_size = std::min<ByteCount>(MaxPacketSize(session), peer.max_packet_size);
   config.min_packet_size = std::min(config.min_packet_size, config.max_packet_size);
   config.max_packets_in_flight = std::min(config.max_packets_in_flight, peer.rx_capacity);
   return config;
@@ -44,14 +64,13 @@ void SessionLife::BringUp(Time now, Session& session, const wire::Hello& peer) {
   session.channels.reserve(session.offer_count);
   for (uint8_t i = 0; i < session.offer_count; ++i) {
     const LaneOffer& own = session.offers[i];
-    const ChannelPlan plan{
-        .index = i,
-        .app_class = own.app_class,
-        .lane = own.lane,
-        .token = own.token,
-        .peer_token = peer.channels[i].token,
-        .local = {config_.address, static_cast<uint16_t>(config_.base_port + own.lane)},
-        .remote = {session.peer.address, peer.channels[i].lane_port}};
+    const ChannelPlan plan{.index = i,
+                           .app_class = own.app_class,
+                           .lane = own.lane,
+                           .token = own.token,
+                           .peer_token = peer.channels[i].token,
+                           .local = LocalEnd(session, own.lane),
+                           .remote = {session.peer.address, peer.channels[i].lane_port}};
     session.channels.push_back(std::make_unique<PacketChannel>(&session, plan, config,
                                                                &session.path, &session.infos[i],
                                                                config_.channel_backlog_limit, now));

@@ -42,6 +42,12 @@ class SessionLife {
   // Tells the peer, as far as a packet may go now.
   void SendClose(Time now, Session& session, wire::CloseCode code);
 
+  // Our end of what runs over `lane`: the address of the peer's family. A session has a peer of a
+  // family that we have.
+  wire::IpEndpoint LocalEnd(const Session& session, uint32_t lane) const;
+  // The largest packet that our lanes and the configuration allow in the session's family.
+  ByteCount MaxPacketSize(const Session& session) const;
+
   void AddReference(Session& session);
   void DropReference(Time now, Session& session);
 

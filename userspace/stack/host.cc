@@ -3,13 +3,21 @@
 
 #include <algorithm>
 
+#include "vns/socket_table.h"
+
 namespace netchannel {
 
 absl::StatusOr<std::unique_ptr<Host>> Host::Create(const HostConfig& config,
                                                    absl::Span<Lane* const> lanes, NextHops* hops,
                                                    BufferPool* pool, Rng* rng, Time now) {
-  auto host = std::unique_ptr<Host>(new Host(lanes, config.sockets.max_sockets));
-  auto scheduler = Scheduler::Create(config.scheduler);
+  // A stream that is refused needs an entry until the peer has heard of it. So that a host whose
+  // sockets are all taken can still refuse aloud, there are as many entries beyond them as there
+  // are refusals at once.
+  const uint32_t max_streams = config.sockets.max_sockets + SocketTable::kResetReserve;
+  auto host = std::unique_ptr<Host>(new Host(lanes, max_streams));
+  SchedulerConfig scheduler_config = config.scheduler;
+  scheduler_config.max_flows = max_streams;  // a stream's slot is its flow
+  auto scheduler = Scheduler::Create(scheduler_config);
   if (!scheduler.ok()) return scheduler.status();
   host->scheduler_ = *std::move(scheduler);
   host->driver_ = std::make_unique<Driver>(config.driver, lanes, &host->streams_, hops, rng, now);

@@ -31,7 +31,7 @@ namespace netchannel {
 
 struct HostConfig {
   DriverConfig driver;
-  SchedulerConfig scheduler;
+  SchedulerConfig scheduler;  // max_flows follows from the sockets
   SocketLayerConfig sockets;
 };
 

@@ -9,9 +9,8 @@ namespace netchannel {
 
 namespace {
 
-// IP and UDP headers; options and extension headers are never sent.
+// IP and UDP headers; options are never sent. That IPv6 needs more is the driver's matter.
 constexpr uint32_t kIpv4UdpHeader = 20 + 8;
-constexpr uint32_t kIpv6UdpHeader = 40 + 8;
 
 bool IsLinkLocal(const wire::IpAddress& address) {
   return !address.is_v4() && address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0) == 0x80;
@@ -36,11 +35,11 @@ xdp::ModePreference ToPreference(const std::string& mode) {
   return xdp::ModePreference::kAuto;
 }
 
-transport::ConnectionConfig MakeConnectionConfig(const Config& config, bool v4, uint32_t mtu) {
+transport::ConnectionConfig MakeConnectionConfig(const Config& config, uint32_t mtu) {
   transport::ConnectionConfig connection;
   connection.congestion = config.congestion == "dctcp" ? transport::CongestionAlgorithm::kDctcp
                                                        : transport::CongestionAlgorithm::kCubic;
-  connection.max_packet_size = mtu - (v4 ? kIpv4UdpHeader : kIpv6UdpHeader);
+  connection.max_packet_size = mtu - kIpv4UdpHeader;
   if (!config.mtu_probing) connection.min_packet_size = connection.max_packet_size;
   connection.max_packets_in_flight = config.rx_ring;
   connection.ack_threshold = config.ack_packets;
@@ -111,13 +110,14 @@ absl::StatusOr<XdpDeviceConfig> MakeDeviceConfig(const Config& config,
 
 HostConfig MakeHostConfig(const Config& config, const std::vector<wire::IpAddress>& addresses,
                           uint32_t mtu) {
-  const wire::IpAddress& address = addresses.front();
+  wire::LocalAddresses own;
+  for (const wire::IpAddress& address : addresses) own.Set(address);
   HostConfig host;
-  host.driver.address = address;
+  host.driver.addresses = own;
   host.driver.base_port = config.port;
   host.driver.channels_per_class = static_cast<uint8_t>(config.channels);
-  host.driver.connection = MakeConnectionConfig(config, address.is_v4(),
-                                                config.mtu == 0 ? mtu : std::min(config.mtu, mtu));
+  host.driver.connection =
+      MakeConnectionConfig(config, config.mtu == 0 ? mtu : std::min(config.mtu, mtu));
   host.driver.channel_backlog_limit = ByteCount{config.channel_backlog_kib} * 1024;
   host.driver.handshake_timeout = Duration::Millis(config.handshake_timeout_ms);
   host.driver.idle_timeout = Duration::Millis(config.idle_timeout_ms);
@@ -126,9 +126,8 @@ HostConfig MakeHostConfig(const Config& config, const std::vector<wire::IpAddres
 
   host.scheduler.policy = config.policy;
   host.scheduler.quantum = ByteCount{config.quantum_kib} * 1024;
-  host.scheduler.max_flows = config.max_sockets;
 
-  host.sockets.address = address;
+  host.sockets.addresses = own;
   host.sockets.peer_base_port = config.peer_port != 0 ? config.peer_port : config.port;
   host.sockets.ephemeral_first = static_cast<uint16_t>(config.ephemeral_first);
   host.sockets.ephemeral_last = static_cast<uint16_t>(config.ephemeral_last);

@@ -24,7 +24,7 @@ absl::StatusOr<XdpDeviceConfig> MakeDeviceConfig(const Config& config,
                                                  const std::vector<wire::IpAddress>& addresses,
                                                  const xdp::InterfaceInfo& interface);
 
-// `mtu`: of the interface, bytes of IP packet.
+// The host serves the families of `addresses`. `mtu`: of the interface, bytes of IP packet.
 HostConfig MakeHostConfig(const Config& config, const std::vector<wire::IpAddress>& addresses,
                           uint32_t mtu);
 

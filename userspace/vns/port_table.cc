@@ -6,6 +6,20 @@
 
 namespace netchannel {
 
+namespace {
+
+size_t FamilyOf(const wire::IpAddress& address) { return address.is_v4() ? 0 : 1; }
+
+constexpr uint8_t BitOf(size_t family) { return static_cast<uint8_t>(1u << family); }
+
+// In which families a socket is reached that is bound to `local`.
+uint8_t FamiliesOf(const wire::IpAddress& local) {
+  constexpr uint8_t kBoth = BitOf(0) | BitOf(1);
+  return local == wire::IpAddress{} ? kBoth : BitOf(FamilyOf(local));
+}
+
+}  // namespace
+
 template <typename Take>
 std::optional<uint16_t> PortTable::SearchEphemeral(Take take) {
   const uint32_t count = uint32_t{config_.ephemeral_last} - config_.ephemeral_first + 1;
@@ -17,24 +31,40 @@ std::optional<uint16_t> PortTable::SearchEphemeral(Take take) {
   return std::nullopt;
 }
 
+template <typename Condition>
+bool PortTable::AllUses(uint16_t port, uint8_t families, Condition condition) const {
+  const auto it = uses_.find(port);
+  if (it == uses_.end()) return true;
+  for (size_t family = 0; family < kFamilies; ++family) {
+    if ((families & BitOf(family)) != 0 && !condition(it->second[family])) return false;
+  }
+  return true;
+}
+
 void PortTable::Add(const PortHold& hold) {
-  Use& use = uses_[hold.port];
-  use.holders += 1;
-  use.reusing += hold.reuse ? 1 : 0;
-  use.for_connect += hold.for_connect ? 1 : 0;
+  Uses& uses = uses_[hold.port];
+  for (size_t family = 0; family < kFamilies; ++family) {
+    if ((hold.families & BitOf(family)) == 0) continue;
+    Use& use = uses[family];
+    use.holders += 1;
+    use.reusing += hold.reuse ? 1 : 0;
+    use.for_connect += hold.for_connect ? 1 : 0;
+  }
 }
 
 int PortTable::Bind(const wire::IpEndpoint& local, bool reuse, PortHold& out) {
-  if (!local.address.is_unspecified() && local.address != config_.address) return EADDRNOTAVAIL;
-  PortHold hold{.port = local.port, .reuse = reuse};
+  const bool ours = local.address.is_unspecified() || config_.addresses.Has(local.address);
+  if (!ours) return EADDRNOTAVAIL;
+  PortHold hold{.port = local.port, .families = FamiliesOf(local.address), .reuse = reuse};
+  const auto admits = [this, &hold](uint16_t port, bool reuse_too) {
+    return AllUses(port, hold.families, [=](const Use& use) { return use.Admits(reuse_too); });
+  };
   if (hold.port == 0) {
-    const auto port = SearchEphemeral([this](uint16_t p) { return !uses_.contains(p); });
+    const auto port = SearchEphemeral([&](uint16_t p) { return admits(p, false); });
     if (!port.has_value()) return EADDRINUSE;
     hold.port = *port;
-  } else if (const auto it = uses_.find(hold.port); it != uses_.end()) {
-    const Use& use = it->second;
-    const bool may_share = reuse && use.reusing == use.holders && !use.listener.has_value();
-    if (!may_share) return EADDRINUSE;
+  } else if (!admits(hold.port, reuse)) {
+    return EADDRINUSE;
   }
   Add(hold);
   out = hold;
@@ -42,19 +72,20 @@ int PortTable::Bind(const wire::IpEndpoint& local, bool reuse, PortHold& out) {
 }
 
 int PortTable::BindAndConnect(const wire::IpEndpoint& peer, bool reuse, PortHold& out) {
-  const auto port = SearchEphemeral([this, &peer](uint16_t p) {
-    const auto it = uses_.find(p);
-    if (it != uses_.end() && it->second.for_connect != it->second.holders) return false;
-    return connected_.insert({p, peer}).second;
+  const uint8_t families = BitOf(FamilyOf(peer.address));
+  const auto port = SearchEphemeral([&](uint16_t p) {
+    const bool unbound =
+        AllUses(p, families, [](const Use& use) { return use.for_connect == use.holders; });
+    return unbound && connected_.insert({p, peer}).second;
   });
   if (!port.has_value()) return EADDRNOTAVAIL;
-  out = {.port = *port, .reuse = reuse, .for_connect = true};
+  out = {.port = *port, .families = families, .reuse = reuse, .for_connect = true};
   Add(out);
   return 0;
 }
 
-PortHold PortTable::Share(uint16_t port, bool reuse) {
-  const PortHold hold{.port = port, .reuse = reuse};
+PortHold PortTable::Share(uint16_t port, const wire::IpAddress& peer, bool reuse) {
+  const PortHold hold{.port = port, .families = BitOf(FamilyOf(peer)), .reuse = reuse};
   Add(hold);
   return hold;
 }
@@ -63,32 +94,47 @@ void PortTable::Release(const PortHold& hold) {
   if (hold.port == 0) return;
   const auto it = uses_.find(hold.port);
   assert(it != uses_.end());
-  Use& use = it->second;
-  use.holders -= 1;
-  use.reusing -= hold.reuse ? 1 : 0;
-  use.for_connect -= hold.for_connect ? 1 : 0;
-  if (use.holders == 0) uses_.erase(it);
+  uint32_t holders = 0;
+  for (size_t family = 0; family < kFamilies; ++family) {
+    Use& use = it->second[family];
+    if ((hold.families & BitOf(family)) != 0) {
+      use.holders -= 1;
+      use.reusing -= hold.reuse ? 1 : 0;
+      use.for_connect -= hold.for_connect ? 1 : 0;
+    }
+    holders += use.holders;
+  }
+  if (holders == 0) uses_.erase(it);
 }
 
-int PortTable::Connect(uint16_t port, const wire::IpEndpoint& peer) {
-  return connected_.insert({port, peer}).second ? 0 : EADDRNOTAVAIL;
+int PortTable::Connect(const PortHold& hold, const wire::IpEndpoint& peer) {
+  if ((hold.families & BitOf(FamilyOf(peer.address))) == 0) return EAFNOSUPPORT;
+  return connected_.insert({hold.port, peer}).second ? 0 : EADDRNOTAVAIL;
 }
 
-int PortTable::Listen(uint16_t port, uint32_t listener) {
-  Use& use = uses_[port];
-  if (use.listener.has_value() && use.listener != listener) return EADDRINUSE;
-  use.listener = listener;
+int PortTable::Listen(const PortHold& hold, uint32_t listener) {
+  const bool free = AllUses(hold.port, hold.families, [listener](const Use& use) {
+    return use.listener.value_or(listener) == listener;
+  });
+  if (!free) return EADDRINUSE;
+  Uses& uses = uses_[hold.port];
+  for (size_t family = 0; family < kFamilies; ++family) {
+    if ((hold.families & BitOf(family)) != 0) uses[family].listener = listener;
+  }
   return 0;
 }
 
-void PortTable::StopListening(uint16_t port) {
-  const auto it = uses_.find(port);
-  if (it != uses_.end()) it->second.listener.reset();
+void PortTable::StopListening(const PortHold& hold) {
+  const auto it = uses_.find(hold.port);
+  assert(it != uses_.end());
+  for (size_t family = 0; family < kFamilies; ++family) {
+    if ((hold.families & BitOf(family)) != 0) it->second[family].listener.reset();
+  }
 }
 
-std::optional<uint32_t> PortTable::Listener(uint16_t port) const {
+std::optional<uint32_t> PortTable::Listener(uint16_t port, const wire::IpAddress& peer) const {
   const auto it = uses_.find(port);
-  return it != uses_.end() ? it->second.listener : std::nullopt;
+  return it != uses_.end() ? it->second[FamilyOf(peer)].listener : std::nullopt;
 }
 
 }  // namespace netchannel

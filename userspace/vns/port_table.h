@@ -2,9 +2,12 @@
 //
 // Who holds which local port, by the rules of POSIX (XSH bind, listen, connect) as Linux applies
 // them:
-//   - a host has one address, so a wildcard bind and a bind to the address are the same;
-//   - a port has one holder, or several that all asked to reuse it and of which none listens;
-//   - connections that a listener accepted hold its port too;
+//   - each address family has ports of its own. A host has one address a family, so a bind to the
+//     family's wildcard and one to the address are the same; :: takes the port in both families, as
+//     a dual-stack socket does (RFC 3493 section 3.7), 0.0.0.0 only in IPv4;
+//   - a port of a family has one holder, or several that all asked to reuse it and of which none
+//     listens;
+//   - connections that a listener accepted hold its port too, in their family;
 //   - an unbound socket that connects gets a port that nobody bound, unique for its destination; so
 //   a host
 //     has as many connections to one server as there are ephemeral ports, and as many to the next.
@@ -16,6 +19,8 @@
 // free.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -30,6 +35,7 @@ namespace netchannel {
 // What a socket holds of the port table; given back as it was got.
 struct PortHold {
   uint16_t port = 0;         // 0: nothing
+  uint8_t families = 0;      // in which it is held, a bit each: 1 IPv4, 2 IPv6
   bool reuse = false;        // the holder lets others that say the same have the port too
   bool for_connect = false;  // chosen for one destination; other destinations may share it
 };
@@ -37,47 +43,64 @@ struct PortHold {
 class PortTable {
  public:
   struct Config {
-    wire::IpAddress address;
+    wire::LocalAddresses addresses;
     uint16_t ephemeral_first = 32768, ephemeral_last = 60999;  // inclusive; Linux's default
   };
   PortTable(const Config& config, Rng* rng) : config_(config), rng_(rng) {}
 
-  // Port 0: an ephemeral one that nobody holds. EADDRNOTAVAIL: not our address, EADDRINUSE.
+  // Port 0: an ephemeral one that nobody holds in that family, or in both for ::.
+  // EADDRNOTAVAIL: not our address, EADDRINUSE.
   int Bind(const wire::IpEndpoint& local, bool reuse, PortHold& out);
   // An ephemeral port for an unbound socket that connects to `peer`, and the connection.
   // EADDRNOTAVAIL when none is left.
   int BindAndConnect(const wire::IpEndpoint& peer, bool reuse, PortHold& out);
-  // One more holder of a port (a connection that was accepted on it).
-  PortHold Share(uint16_t port, bool reuse);
+  // One more holder of a port: a connection from `peer` that was accepted on it.
+  PortHold Share(uint16_t port, const wire::IpAddress& peer, bool reuse);
   void Release(const PortHold& hold);
 
-  // A bound socket connects: EADDRNOTAVAIL when the same port is connected to the same peer
-  // already.
-  int Connect(uint16_t port, const wire::IpEndpoint& peer);
+  // A bound socket connects. EAFNOSUPPORT: it is bound in the other family; EADDRNOTAVAIL: the same
+  // port is connected to the same peer already.
+  int Connect(const PortHold& hold, const wire::IpEndpoint& peer);
   void Disconnect(uint16_t port, const wire::IpEndpoint& peer) { connected_.erase({port, peer}); }
 
-  // A holder of `port` starts to listen, as `listener`. EADDRINUSE when another does.
-  int Listen(uint16_t port, uint32_t listener);
-  void StopListening(uint16_t port);
-  std::optional<uint32_t> Listener(uint16_t port) const;
+  // A holder starts to listen, as `listener`, in all families of its hold. EADDRINUSE when another
+  // listens in one of them.
+  int Listen(const PortHold& hold, uint32_t listener);
+  // Precondition: the holder listens.
+  void StopListening(const PortHold& hold);
+  // Who takes connections from `peer` to `port`.
+  std::optional<uint32_t> Listener(uint16_t port, const wire::IpAddress& peer) const;
 
   size_t held_ports() const { return uses_.size(); }
 
  private:
+  static constexpr size_t kFamilies = 2;
+
+  // Of a port in one family.
   struct Use {
     uint32_t holders = 0;
     uint32_t reusing = 0;      // those of the holders that asked to reuse
     uint32_t for_connect = 0;  // those of the holders whose hold says so
     std::optional<uint32_t> listener;
+
+    bool Admits(bool reuse_too) const {
+      return holders == 0 || (reuse_too && reusing == holders && !listener.has_value());
+    }
   };
+  using Uses = std::array<Use, kFamilies>;
+
   void Add(const PortHold& hold);
+  // True when `condition(use)` holds of the port in each of the families. It holds of a port that
+  // nobody has.
+  template <typename Condition>
+  bool AllUses(uint16_t port, uint8_t families, Condition condition) const;
   // Calls `take(port)` for each ephemeral port from a random one on, until it returns true.
   template <typename Take>
   std::optional<uint16_t> SearchEphemeral(Take take);
 
   Config config_;
   Rng* rng_;
-  absl::flat_hash_map<uint16_t, Use> uses_;
+  absl::flat_hash_map<uint16_t, Uses> uses_;  // of ports that somebody holds
   absl::flat_hash_set<std::pair<uint16_t, wire::IpEndpoint>> connected_;
 };
 

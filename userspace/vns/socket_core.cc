@@ -16,7 +16,8 @@ SocketCore::SocketCore(const SocketLayerConfig& layer_config, SessionPort* sessi
       streams(stream_table),
       pool(buffer_pool),
       sockets(layer_config.max_sockets),
-      ports({layer_config.address, layer_config.ephemeral_first, layer_config.ephemeral_last}, rng),
+      ports({layer_config.addresses, layer_config.ephemeral_first, layer_config.ephemeral_last},
+            rng),
       timers(Time()),
       by_slot_(stream_table->capacity(), nullptr) {}
 

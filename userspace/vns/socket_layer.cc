@@ -55,6 +55,7 @@ int SocketLayer::Bind(SocketId id, const wire::IpEndpoint& local) {
   if (socket->state != SocketState::kIdle) return EINVAL;
   const int error = impl_->core.ports.Bind(local, socket->options.reuse_address, socket->hold);
   if (error != 0) return error;
+  socket->local_address = local.address;
   socket->state = SocketState::kBound;
   impl_->core.MarkChanged(*socket);
   return 0;
@@ -70,7 +71,7 @@ int SocketLayer::Listen(SocketId id, uint32_t backlog) {
   const bool may_listen =
       socket->state == SocketState::kBound || socket->state == SocketState::kListening;
   if (!may_listen) return EINVAL;
-  if (const int error = impl_->core.ports.Listen(socket->hold.port, id); error != 0) return error;
+  if (const int error = impl_->core.ports.Listen(socket->hold, id); error != 0) return error;
   if (socket->listener == nullptr) socket->listener = std::make_unique<Listener>();
   socket->listener->backlog = std::clamp(backlog, 1u, kMaxBacklog);
   socket->state = SocketState::kListening;
@@ -174,7 +175,7 @@ std::optional<SocketId> SocketLayer::PollChanged() {
 
 const SocketView* SocketLayer::View(SocketId id) const {
   VirtualSocket* socket = impl_->Held(id);
-  return socket == nullptr ? nullptr : &socket->RefreshView(impl_->core.config.address);
+  return socket == nullptr ? nullptr : &socket->RefreshView();
 }
 
 void SocketLayer::ClearError(SocketId id) {

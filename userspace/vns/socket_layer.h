@@ -75,6 +75,8 @@ struct SocketView {
   StreamOffset acknowledged = 0;  // bytes below it may be overwritten in the send ring
   bool peer_fin = false;          // `received` is the end of the peer's stream
   uint32_t accept_ready = 0;      // kListening: connections that wait
+  // `local` is what the socket is bound to, a wildcard included; once it connects, the own address
+  // in the peer's family.
   wire::IpEndpoint local, peer;
 };
 
@@ -91,7 +93,7 @@ struct SocketOptions {
 };
 
 struct SocketLayerConfig {
-  wire::IpAddress address;
+  wire::LocalAddresses addresses;
   uint16_t peer_base_port = 0;  // the peers' stacks listen here
   uint16_t ephemeral_first = 32768, ephemeral_last = 60999;
   uint32_t max_sockets = 16384;
@@ -117,6 +119,7 @@ class SocketLayer {
     SocketBuffers buffers;
   };
   Created Create(uint32_t owner);
+  // 0.0.0.0 takes IPv4 peers only, :: those of both families.
   int Bind(SocketId socket, const wire::IpEndpoint& local);
   int Listen(SocketId socket, uint32_t backlog);
   // The oldest waiting connection; EAGAIN when none. The new socket's buffers belong to the

@@ -6,8 +6,8 @@
 namespace netchannel {
 namespace {
 
-SocketStatus StatusOf(VirtualSocket& socket, const wire::IpAddress& own_address) {
-  const SocketView& view = socket.RefreshView(own_address);
+SocketStatus StatusOf(VirtualSocket& socket) {
+  const SocketView& view = socket.RefreshView();
   return {
       .id = socket.id,
       .owner = socket.owner,
@@ -34,7 +34,7 @@ SocketStatus StatusOf(VirtualSocket& socket, const wire::IpAddress& own_address)
 std::vector<SocketStatus> SocketCore::List() const {
   std::vector<SocketStatus> list;
   for (SocketId id = 0; id < sockets.high_water(); ++id) {
-    if (VirtualSocket* socket = sockets.Find(id)) list.push_back(StatusOf(*socket, config.address));
+    if (VirtualSocket* socket = sockets.Find(id)) list.push_back(StatusOf(*socket));
   }
   return list;
 }

@@ -36,13 +36,15 @@ int StreamOpening::Connect(Time now, VirtualSocket& socket, const wire::IpEndpoi
       if (const int error = StartOver(socket); error != 0) return error;
   }
   if (peer.port == 0) return ECONNREFUSED;
-  // A stack has no channel to itself.
-  if (peer.address.is_unspecified() || peer.address == core_.config.address) return EHOSTUNREACH;
+  // A stack has no channel to itself, and none to a family in which it has no address.
+  const wire::LocalAddresses& own = core_.config.addresses;
+  const bool reachable =
+      !peer.address.is_unspecified() && !own.Has(peer.address) && own.For(peer.address).has_value();
+  if (!reachable) return EHOSTUNREACH;
   if (const int error = TakeNames(socket, peer); error != 0) return error;
   const auto session = core_.port->Connect(now, {peer.address, core_.config.peer_base_port});
   if (!session.ok()) {
-    core_.ports.Disconnect(socket.hold.port, peer);
-    socket.tuple_held = false;
+    GiveNamesBack(socket, peer);
     return ErrorOf(session.status());
   }
   socket.opener = true;
@@ -72,14 +74,25 @@ int StreamOpening::StartOver(VirtualSocket& socket) {
 int StreamOpening::TakeNames(VirtualSocket& socket, const wire::IpEndpoint& peer) {
   int error = 0;
   if (socket.hold.port != 0) {
-    error = core_.ports.Connect(socket.hold.port, peer);
+    error = core_.ports.Connect(socket.hold, peer);
   } else {
     error = core_.ports.BindAndConnect(peer, socket.options.reuse_address, socket.hold);
   }
   if (error != 0) return error;
+  socket.local_address = *core_.config.addresses.For(peer.address);
   socket.peer = peer;
   socket.tuple_held = true;
   return 0;
+}
+
+// A port that was chosen for this connection goes back, too: the next one may be of another family.
+void StreamOpening::GiveNamesBack(VirtualSocket& socket, const wire::IpEndpoint& peer) {
+  if (socket.hold.for_connect) {
+    core_.ReleaseNames(socket);
+    return;
+  }
+  core_.ports.Disconnect(socket.hold.port, peer);
+  socket.tuple_held = false;
 }
 
 SessionStreams& StreamOpening::Enter(Time now, SessionHandle session) {
@@ -133,12 +146,13 @@ void StreamOpening::OnOpen(Time now, const Delivery& d) {
 }
 
 wire::ResetCode StreamOpening::Admit(Time now, const Delivery& d) {
-  const auto listener_id = core_.ports.Listener(d.destination_port);
+  const auto peer_stack = core_.port->PeerOf(d.session);
+  if (!peer_stack.has_value()) return wire::ResetCode::kNoMemory;
+  const auto listener_id = core_.ports.Listener(d.destination_port, peer_stack->address);
   if (!listener_id.has_value()) return wire::ResetCode::kRefused;
   VirtualSocket& listener = *core_.sockets.Find(*listener_id);
   if (listener.listener->full()) return wire::ResetCode::kBacklogFull;
-  const auto peer_stack = core_.port->PeerOf(d.session);
-  VirtualSocket* socket = peer_stack.has_value() ? core_.sockets.Allocate() : nullptr;
+  VirtualSocket* socket = core_.sockets.Allocate();
   if (socket == nullptr) return wire::ResetCode::kNoMemory;
   if (!core_.AllocateBuffers(*socket, listener.owner)) {
     core_.sockets.Free(*socket);
@@ -147,7 +161,9 @@ wire::ResetCode StreamOpening::Admit(Time now, const Delivery& d) {
   socket->options = listener.options;
   socket->options.app_class = d.app_class;
   socket->peer = {peer_stack->address, d.source_port};
-  socket->hold = core_.ports.Share(d.destination_port, listener.options.reuse_address);
+  socket->local_address = *core_.config.addresses.For(peer_stack->address);
+  socket->hold =
+      core_.ports.Share(d.destination_port, peer_stack->address, listener.options.reuse_address);
   socket->send.Open(socket->buffers.send.size, d.receive_limit);
   socket->receive.Open(socket->buffers.receive, OpeningWindow(core_.config.initial_window));
   core_.Join(*socket, d.session);

@@ -30,6 +30,7 @@ class StreamOpening {
  private:
   int StartOver(VirtualSocket& socket);
   int TakeNames(VirtualSocket& socket, const wire::IpEndpoint& peer);
+  void GiveNamesBack(VirtualSocket& socket, const wire::IpEndpoint& peer);
   void BeginOpen(Time now, VirtualSocket& socket);
   SessionStreams& Enter(Time now, SessionHandle session);
   wire::ResetCode Admit(Time now, const Delivery& delivery);

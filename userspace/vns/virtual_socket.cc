@@ -6,14 +6,14 @@ namespace netchannel {
 VirtualSocket::VirtualSocket() = default;
 VirtualSocket::~VirtualSocket() = default;
 
-const SocketView& VirtualSocket::RefreshView(const wire::IpAddress& own_address) {
+const SocketView& VirtualSocket::RefreshView() {
   view.state = state;
   view.error = error;
   view.received = receive.readable_end();
   view.acknowledged = send.una();
   view.peer_fin = receive.complete() || read_shut;
   view.accept_ready = listener != nullptr ? static_cast<uint32_t>(listener->waiting.size()) : 0;
-  view.local = hold.port != 0 ? wire::IpEndpoint{own_address, hold.port} : wire::IpEndpoint{};
+  view.local = hold.port != 0 ? wire::IpEndpoint{local_address, hold.port} : wire::IpEndpoint{};
   view.peer = peer;
   return view;
 }

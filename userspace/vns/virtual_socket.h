@@ -63,6 +63,7 @@ struct VirtualSocket {
   int error = 0;
 
   PortHold hold;
+  wire::IpAddress local_address;  // as bound; of a connection, the own one in the peer's family
   wire::IpEndpoint peer;
   SessionHandle session;  // valid unless stream_state is kNone
   StreamHandle stream;    // valid from kOpening on
@@ -86,7 +87,7 @@ struct VirtualSocket {
   bool orphan() const { return !held && stream_state != StreamState::kResetting; }
   // OPEN goes in front of data, so that data is never earlier than its OPEN.
   bool needs_open() const { return stream_state == StreamState::kOpening; }
-  const SocketView& RefreshView(const wire::IpAddress& own_address);
+  const SocketView& RefreshView();
 };
 inline constexpr size_t kMaxIdleBytes = 640;
 static_assert(sizeof(VirtualSocket) <= kMaxIdleBytes);

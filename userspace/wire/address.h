@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // IP addresses and endpoints as values, one type for both families: IPv4 is kept in its IPv4-mapped
-// form (RFC 4291 section 2.5.5.2), so tables have one key.
+// form (RFC 4291 section 2.5.5.2), so tables have one key. A host has an address of either family,
+// or of both.
 //
 // Thread: values. Errors: parsing says what was wrong and what is expected.
 #pragma once
@@ -11,6 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,6 +56,34 @@ struct IpAddress {
   friend H AbslHashValue(H h, const IpAddress& a) {
     return H::combine(std::move(h), a.bytes);
   }
+};
+
+// A host's own addresses, at most one a family: what it sends from, and what it is reached at.
+class LocalAddresses {
+ public:
+  LocalAddresses() = default;
+  // Implicit: one address is the usual case, and reads as what it is.
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  LocalAddresses(const IpAddress& only) { Set(only); }
+  LocalAddresses(std::initializer_list<IpAddress> addresses) {
+    for (const IpAddress& address : addresses) Set(address);
+  }
+
+  // Takes the place of the one of the same family. Precondition: not unspecified.
+  void Set(const IpAddress& address) { own_[FamilyOf(address)] = address; }
+  bool Has(const IpAddress& address) const {
+    return own_[FamilyOf(address)] == address && address != IpAddress{};
+  }
+  // The address to reach `peer` from: the one of its family, if there is one.
+  std::optional<IpAddress> For(const IpAddress& peer) const {
+    const IpAddress& own = own_[FamilyOf(peer)];
+    return own != IpAddress{} ? std::optional(own) : std::nullopt;
+  }
+
+ private:
+  static size_t FamilyOf(const IpAddress& address) { return address.is_v4() ? 0 : 1; }
+
+  std::array<IpAddress, 2> own_{};  // IpAddress{}: none of that family
 };
 
 struct IpEndpoint {

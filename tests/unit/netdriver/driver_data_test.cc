@@ -4,6 +4,8 @@
 // does.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "test_network.h"
 #include "wire/byte_order.h"
 #include "wire/packet.h"
@@ -67,7 +69,7 @@ TEST_F(DriverDataTest, AWholeNetworkPassesWithoutDuplicatesWhenNothingIsLost) {
 
 TEST_F(DriverDataTest, Ipv6HostsTalkAsWell) {
   const auto address = [](const char* text) {
-    return [text](DriverConfig& c) { c.address = *wire::IpAddress::Parse(text); };
+    return [text](DriverConfig& c) { c.addresses = *wire::IpAddress::Parse(text); };
   };
   TestHost& c = network_.AddHost(address("fd00::1"));
   TestHost& d = network_.AddHost(address("fd00::2"));
@@ -76,6 +78,48 @@ TEST_F(DriverDataTest, Ipv6HostsTalkAsWell) {
   ExpectTransfer(c, d, *session, kStream);
   EXPECT_EQ(c.driver().Status()[0].channels[1].packet_size, 1500u - 40 - 8);
   EXPECT_FALSE(c.driver().Connect(network_.now(), a_.endpoint()).ok()) << "another family";
+}
+
+TEST_F(DriverDataTest, AHostWithBothFamiliesServesBothAtOnce) {
+  const auto both = [](const char* v4, const char* v6) {
+    return [v4, v6](DriverConfig& c) {
+      c.addresses = {*wire::IpAddress::Parse(v4), *wire::IpAddress::Parse(v6)};
+    };
+  };
+  TestHost& c = network_.AddHost(both("10.1.0.1", "fd00::1"));
+  TestHost& d = network_.AddHost(both("10.1.0.2", "fd00::2"));
+  const auto over_v4 = c.driver().Connect(network_.now(), d.endpoint());
+  const auto over_v6 = c.driver().Connect(network_.now(), d.endpoint_v6());
+  ASSERT_TRUE(over_v4.ok() && over_v6.ok());
+  ASSERT_NE(*over_v4, *over_v6);
+  ASSERT_TRUE(
+      network_.RunUntil([&] { return c.driver().IsUp(*over_v4) && c.driver().IsUp(*over_v6); }));
+  std::set<wire::IpEndpoint> seen_by_d;
+  for (const SessionStatus& session : d.driver().Status()) seen_by_d.insert(session.peer);
+  EXPECT_EQ(seen_by_d, (std::set{c.endpoint(), c.endpoint_v6()}));
+  ExpectTransfer(c, d, *over_v4, kStream);
+  ExpectTransfer(c, d, *over_v6, kStream + 2);
+}
+
+TEST_F(DriverDataTest, EachFamilyFillsTheMtu) {
+  const auto both = [](const char* v4, const char* v6) {
+    return [v4, v6](DriverConfig& c) {
+      c.addresses = {*wire::IpAddress::Parse(v4), *wire::IpAddress::Parse(v6)};
+      c.connection.max_packet_size = 1400 - 28;  // below the lanes' MTU of 1500
+    };
+  };
+  TestHost& c = network_.AddHost(both("10.1.0.1", "fd00::1"));
+  TestHost& d = network_.AddHost(both("10.1.0.2", "fd00::2"));
+  const auto over_v4 = c.driver().Connect(network_.now(), d.endpoint());
+  const auto over_v6 = c.driver().Connect(network_.now(), d.endpoint_v6());
+  ASSERT_TRUE(
+      network_.RunUntil([&] { return c.driver().IsUp(*over_v4) && c.driver().IsUp(*over_v6); }));
+  ExpectTransfer(c, d, *over_v4, kStream);
+  ExpectTransfer(c, d, *over_v6, kStream + 2);
+  for (const SessionStatus& session : c.driver().Status()) {
+    const ByteCount headers = session.peer.address.is_v4() ? 28 : 48;
+    EXPECT_EQ(session.channels[1].packet_size, 1400 - headers) << session.peer.ToString();
+  }
 }
 
 TEST_F(DriverDataTest, LossOfEveryKthPacketIsMadeUpFor) {

@@ -255,6 +255,13 @@ TEST_F(DriverHandshakeTest, AForgedCookieIsRefused) {
   EXPECT_EQ(b_.driver().drops(DropReason::kBadCookie), 1u);
 }
 
+TEST_F(DriverHandshakeTest, NeitherOfTheOwnAddressesIsAPeer) {
+  const wire::IpAddress v6 = *wire::IpAddress::Parse("fd00::9");
+  TestHost& both = network_.AddHost([&](DriverConfig& c) { c.addresses.Set(v6); });
+  EXPECT_FALSE(both.driver().Connect(network_.now(), both.endpoint()).ok());
+  EXPECT_FALSE(both.driver().Connect(network_.now(), both.endpoint_v6()).ok());
+}
+
 TEST_F(DriverHandshakeTest, ACorruptInitIsDropped) {
   network_.filter = [](FrameBytes& frame) {
     frame[frame.size() - 100] ^= std::byte{1};

@@ -215,7 +215,7 @@ std::vector<LaneInfo> TestNetwork::TwoLanes() {
 TestHost& TestNetwork::AddHost(const std::function<void(DriverConfig&)>& adjust,
                                std::vector<LaneInfo> lanes) {
   DriverConfig config;
-  config.address = wire::IpAddress::V4(0x0a000001 + static_cast<uint32_t>(hosts_.size()));
+  config.addresses = wire::IpAddress::V4(0x0a000001 + static_cast<uint32_t>(hosts_.size()));
   config.base_port = kBasePort;
   config.connection.user_timeout = Duration::Seconds(2);
   if (adjust) adjust(config);
@@ -236,7 +236,7 @@ void TestNetwork::DeliverDue() {
     frames_.pop_front();
     const ParsedFrame parsed = ParseFrame(frame);
     for (const auto& host : hosts_) {
-      if (host->config().address == parsed.datagram.destination.address) host->OnFrame(frame);
+      if (host->config().addresses.Has(parsed.datagram.destination.address)) host->OnFrame(frame);
     }
   }
 }

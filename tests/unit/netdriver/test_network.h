@@ -53,7 +53,14 @@ class TestHost {
            uint64_t seed);
 
   Driver& driver() { return *driver_; }
-  wire::IpEndpoint endpoint() const { return {config_.address, config_.base_port}; }
+  // Its IPv4 end if it has one, else the IPv6 one.
+  wire::IpEndpoint endpoint() const {
+    const auto v4 = config_.addresses.For(wire::IpAddress::V4(0));
+    return {v4.has_value() ? *v4 : endpoint_v6().address, config_.base_port};
+  }
+  wire::IpEndpoint endpoint_v6() const {
+    return {*config_.addresses.For(wire::IpAddress{}), config_.base_port};
+  }
   const DriverConfig& config() const { return config_; }
   FakeLane& lane(size_t i) { return *lanes_[i]; }
   TestNextHops& hops() { return hops_; }

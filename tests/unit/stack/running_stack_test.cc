@@ -11,7 +11,10 @@
 #include <cerrno>
 #include <cstring>
 #include <functional>
+#include <set>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/rng.h"
@@ -210,6 +213,97 @@ TEST(RunningStack, ManyConnectionsRunSideBySide) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(intact, kConnections);
+}
+
+// A name as getsockname and getpeername give it, with the length.
+template <typename Name>
+std::pair<sockaddr_storage, socklen_t> NameOf(nc_socket* socket, Name name) {
+  std::pair<sockaddr_storage, socklen_t> result{{}, sizeof(sockaddr_storage)};
+  EXPECT_EQ(name(socket, reinterpret_cast<sockaddr*>(&result.first), &result.second), 0);
+  return result;
+}
+
+std::string TextOf(const std::pair<sockaddr_storage, socklen_t>& name) {
+  char text[INET6_ADDRSTRLEN] = {};
+  const auto* address = &name.first;
+  const void* bytes =
+      address->ss_family == AF_INET
+          ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in*>(address)->sin_addr)
+          : static_cast<const void*>(&reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr);
+  return inet_ntop(address->ss_family, bytes, text, sizeof(text));
+}
+
+// One listener on :: and a connection over each family, with data in both directions on both at
+// once.
+TEST(RunningStack, AConnectionOverEachFamilyRunsAtTheSameTime) {
+  StackPair pair;
+  sockaddr_in6 any{};
+  any.sin6_family = AF_INET6;
+  any.sin6_port = htons(7000);
+  nc_socket* listener = nc_socket_create(pair.b(), 0);
+  ASSERT_EQ(nc_bind(listener, reinterpret_cast<const sockaddr*>(&any), sizeof(any)), 0);
+  ASSERT_EQ(nc_listen(listener, 16), 0);
+
+  sockaddr_in6 v6 = any;
+  ASSERT_EQ(inet_pton(AF_INET6, "fd00::2", &v6.sin6_addr), 1);
+  nc_socket* clients[2] = {Connect(pair.a(), "10.0.0.2", 7000), nc_socket_create(pair.a(), 0)};
+  ASSERT_EQ(nc_connect(clients[1], reinterpret_cast<const sockaddr*>(&v6), sizeof(v6)), 0)
+      << std::strerror(errno);
+  EXPECT_EQ(TextOf(NameOf(clients[0], nc_getsockname)), "10.0.0.1");
+  EXPECT_EQ(TextOf(NameOf(clients[1], nc_getsockname)), "fd00::1");
+  nc_socket* servers[2];
+  std::set<std::string> peers;
+  for (nc_socket*& server : servers) {
+    server = nc_accept(listener, nullptr, nullptr, 0);
+    ASSERT_NE(server, nullptr) << std::strerror(errno);
+    peers.insert(TextOf(NameOf(server, nc_getpeername)));
+  }
+  EXPECT_EQ(peers, (std::set<std::string>{"10.0.0.1", "fd00::1"}));
+
+  std::vector<char> echoed[2];
+  std::vector<std::thread> threads;
+  for (nc_socket* server : servers) {
+    threads.emplace_back([server] {
+      SendAll(server, ReceiveAll(server));
+      EXPECT_EQ(nc_close(server), 0);
+    });
+  }
+  for (size_t i = 0; i < 2; ++i) {
+    threads.emplace_back([&, i] {
+      SendAll(clients[i], Pattern(i, 1 << 20));
+      EXPECT_EQ(nc_shutdown(clients[i], SHUT_WR), 0);
+      echoed[i] = ReceiveAll(clients[i]);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (size_t i = 0; i < 2; ++i) {
+    ExpectSame(echoed[i], Pattern(i, 1 << 20));
+    nc_close(clients[i]);
+  }
+  nc_close(listener);
+}
+
+// Each socket of b has a stream, so what is left of its stream table is for refusals only.
+TEST(RunningStack, AHostWhoseSocketsAllHaveStreamsStillRefusesAloud) {
+  constexpr uint32_t kSocketsOfB = 16;
+  StackPair pair(Config(), kSocketsOfB);
+  nc_socket* listener = Listen(pair.b(), 7000);
+  std::vector<nc_socket*> sockets;
+  while (sockets.size() < 2 * (kSocketsOfB - 1)) {
+    sockets.push_back(Connect(pair.a(), "10.0.0.2", 7000));
+    sockets.push_back(nc_accept(listener, nullptr, nullptr, 0));
+    ASSERT_NE(sockets.back(), nullptr) << std::strerror(errno);
+  }
+  nc_close(listener);
+  sockets.push_back(Listen(pair.a(), 7000));
+  sockets.push_back(Connect(pair.b(), "10.0.0.1", 7000));
+  ASSERT_EQ(nc_socket_create(pair.b(), 0), nullptr);
+  nc_socket* refused = nc_socket_create(pair.a(), 0);
+  const sockaddr_in address = Address("10.0.0.2", 7000);
+  EXPECT_EQ(nc_connect(refused, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), -1);
+  EXPECT_EQ(errno, ECONNREFUSED);
+  nc_close(refused);
+  for (nc_socket* socket : sockets) nc_close(socket);
 }
 
 TEST(RunningStack, AThreadAsleepInASetIsWokenByTheStacksOwnThread) {

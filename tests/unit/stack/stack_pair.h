@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/rng.h"
 #include "client/stack.h"
@@ -34,10 +35,10 @@ class FixedNextHops final : public NextHops {
 // The link of one end, as EmbeddedStack is with AF_XDP.
 class LoopbackLink final : public ipc::StackLink, private Housekeeping {
  public:
-  LoopbackLink(const Config& config, const char* address, LoopbackLane* lane, uint64_t seed)
+  LoopbackLink(const Config& config, const std::vector<wire::IpAddress>& addresses,
+               LoopbackLane* lane, uint64_t seed)
       : rng_(seed), lanes_{lane} {
-    const HostConfig host =
-        MakeHostConfig(config, {*wire::IpAddress::Parse(address)}, lane->info().mtu);
+    const HostConfig host = MakeHostConfig(config, addresses, lane->info().mtu);
     auto stack = ApplicationStack::Create(config, host, lanes_, &hops_, &rng_,
                                           static_cast<Housekeeping*>(this));
     EXPECT_TRUE(stack.ok()) << stack.status();
@@ -66,14 +67,15 @@ class LoopbackLink final : public ipc::StackLink, private Housekeeping {
 
 class StackPair {
  public:
-  explicit StackPair(Config config = Config()) {
+  explicit StackPair(Config config = Config(), uint32_t sockets_of_b = 256) {
     config.max_sockets = 256;
     LaneInfo info;
     info.mtu = 1500;
     info.rx_capacity = 1024;
     std::tie(lane_a_, lane_b_) = LoopbackLane::MakePair(info);
-    a_ = MakeStack(config, "10.0.0.1", lane_a_.get(), 1);
-    b_ = MakeStack(config, "10.0.0.2", lane_b_.get(), 2);
+    a_ = MakeStack(config, 1, lane_a_.get());
+    config.max_sockets = sockets_of_b;
+    b_ = MakeStack(config, 2, lane_b_.get());
   }
   ~StackPair() {
     nc_stack_stop(a_);
@@ -90,9 +92,12 @@ class StackPair {
   }
 
  private:
-  static nc_stack* MakeStack(const Config& config, const char* address, LoopbackLane* lane,
-                             uint64_t seed) {
-    auto link = std::make_unique<LoopbackLink>(config, address, lane, seed);
+  // Stack n has 10.0.0.n and fd00::n.
+  static nc_stack* MakeStack(const Config& config, uint8_t number, LoopbackLane* lane) {
+    const std::vector<wire::IpAddress> addresses = {
+        wire::IpAddress::V4(0x0a000000u + number),
+        wire::IpAddress::V6({0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, number})};
+    auto link = std::make_unique<LoopbackLink>(config, addresses, lane, number);
     auto view = ipc::RegionView::Open(link->region(), link->region_size());
     EXPECT_TRUE(view.ok()) << view.status();
     return new nc_stack(std::move(link), *view);

@@ -15,9 +15,14 @@ void Require(bool condition, const char* what) {
   std::abort();
 }
 
-SocketLayerConfig LayerConfig(const FakeNetwork::Options& options, const wire::IpAddress& address) {
+wire::IpAddress AddressOf(uint8_t host, bool ipv6) {
+  if (!ipv6) return wire::IpAddress::V4(0x0a000000u + host);
+  return wire::IpAddress::V6({0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, host});
+}
+
+SocketLayerConfig LayerConfig(const FakeNetwork::Options& options, uint8_t host) {
   SocketLayerConfig config;
-  config.address = address;
+  config.addresses = {AddressOf(host, false), AddressOf(host, true)};
   config.peer_base_port = 4000;
   config.initial_window = options.initial_window;
   config.max_sockets = options.max_sockets;
@@ -177,10 +182,8 @@ std::vector<SocketId> FakeHost::Changed() {
 FakeNetwork::FakeNetwork(const Options& o)
     : options(o),
       rng(o.seed),
-      a(wire::IpAddress::V4(0x0a000001), LayerConfig(o, wire::IpAddress::V4(0x0a000001)),
-        o.ring_bytes, o.max_streams, o.seed * 2),
-      b(wire::IpAddress::V4(0x0a000002), LayerConfig(o, wire::IpAddress::V4(0x0a000002)),
-        o.ring_bytes, o.max_streams, o.seed * 2 + 1) {
+      a(AddressOf(1, o.ipv6), LayerConfig(o, 1), o.ring_bytes, o.max_streams, o.seed * 2),
+      b(AddressOf(2, o.ipv6), LayerConfig(o, 2), o.ring_bytes, o.max_streams, o.seed * 2 + 1) {
   a.port.peer = {b.address, kBasePort};
   b.port.peer = {a.address, kBasePort};
   b.port.role = 1;

@@ -85,6 +85,7 @@ class TestPool final : public BufferPool {
 
 // A host and the applications on it.
 struct FakeHost {
+  // `address`: the one of its addresses by which the other host knows it.
   FakeHost(const wire::IpAddress& address, SocketLayerConfig config, uint64_t ring_bytes,
            uint32_t max_streams, uint64_t seed);
 
@@ -125,6 +126,7 @@ class FakeNetwork {
     uint64_t seed = 1;
     NetworkFaults faults = {};
     size_t packet_bytes = 1400;
+    bool ipv6 = false;  // of the session between the two; the hosts have addresses of both families
   };
   FakeNetwork() : FakeNetwork(Options()) {}
   explicit FakeNetwork(const Options& options);

@@ -122,7 +122,7 @@ TEST_F(ListenerTest, ListenBindsAnUnboundSocket) {
   const SocketId listener = b_.Create();
   EXPECT_EQ(b_.layer->Listen(listener, 4), 0);
   EXPECT_GE(b_.View(listener).local.port, 32768);
-  const SocketId client = a_.Connect(net_.now, b_.View(listener).local);
+  const SocketId client = a_.Connect(net_.now, {b_.address, b_.View(listener).local.port});
   net_.Run();
   EXPECT_EQ(a_.View(client).state, SocketState::kConnected);
 }
@@ -140,6 +140,32 @@ TEST_F(ListenerTest, ListenAgainChangesTheBacklog) {
   a_.Connect(net_.now, net_.server_endpoint());
   net_.Run();
   EXPECT_EQ(b_.View(listener).accept_ready, 2u);
+}
+
+TEST_F(ListenerTest, AListenerOnTheIpv4WildcardRefusesIpv6Peers) {
+  FakeNetwork net({.ipv6 = true});
+  const SocketId listener = net.b.Create();
+  ASSERT_EQ(net.b.layer->Bind(listener, {wire::IpAddress::V4(0), 80}), 0);
+  ASSERT_EQ(net.b.layer->Listen(listener, 4), 0);
+  const SocketId client = net.a.Connect(net.now, net.server_endpoint());
+  net.Run();
+  EXPECT_EQ(net.a.View(client).error, ECONNREFUSED);
+}
+
+TEST_F(ListenerTest, AListenerOnTheWildcardOfBothFamiliesTakesPeersOfBoth) {
+  for (const bool ipv6 : {false, true}) {
+    FakeNetwork net({.ipv6 = ipv6});
+    const SocketId listener = net.b.Create();
+    ASSERT_EQ(net.b.layer->Bind(listener, {wire::IpAddress{}, 80}), 0);
+    ASSERT_EQ(net.b.layer->Listen(listener, 4), 0);
+    const SocketId client = net.a.Connect(net.now, net.server_endpoint());
+    net.Run();
+    EXPECT_EQ(net.a.View(client).state, SocketState::kConnected);
+    const auto server = net.b.Accept(listener);
+    ASSERT_TRUE(server.has_value());
+    EXPECT_EQ(net.b.View(*server).local, net.server_endpoint());
+    EXPECT_EQ(net.b.View(listener).local, (wire::IpEndpoint{wire::IpAddress{}, 80}));
+  }
 }
 
 TEST_F(ListenerTest, AConnectedSocketCannotListenOrBind) {

@@ -149,6 +149,44 @@ TEST_F(OpeningTest, AnUnreachableStackIsReportedAtOnce) {
 TEST_F(OpeningTest, TheOwnHostIsNotReachedThroughTheStack) {
   a_.Connect(net_.now, {a_.address, 80}, EHOSTUNREACH);
   a_.Connect(net_.now, {wire::IpAddress::V4(0), 80}, EHOSTUNREACH);
+  a_.Connect(net_.now, {*wire::IpAddress::Parse("fd00::1"), 80}, EHOSTUNREACH);
+}
+
+TEST_F(OpeningTest, AnIpv6ConnectionHasTheIpv6Address) {
+  FakeNetwork net({.ipv6 = true});
+  const auto pair = net.Connected();
+  EXPECT_FALSE(net.a.address.is_v4());
+  EXPECT_EQ(net.a.View(pair.client).local.address, net.a.address);
+  EXPECT_EQ(net.b.View(pair.server).peer, net.a.View(pair.client).local);
+  EXPECT_EQ(net.a.layer->ListSockets()[0].local, net.a.View(pair.client).local);
+}
+
+TEST_F(OpeningTest, ABoundWildcardBecomesTheConnectionsAddress) {
+  b_.Listen(80);
+  const SocketId client = a_.Create();
+  ASSERT_EQ(a_.layer->Bind(client, {wire::IpAddress{}, 90}), 0);
+  EXPECT_EQ(a_.View(client).local, (wire::IpEndpoint{wire::IpAddress{}, 90}));
+  ASSERT_EQ(a_.layer->Connect(net_.now, client, net_.server_endpoint()), EINPROGRESS);
+  EXPECT_EQ(a_.View(client).local, (wire::IpEndpoint{a_.address, 90}));
+}
+
+TEST_F(OpeningTest, ASocketBoundInOneFamilyDoesNotConnectInTheOther) {
+  FakeNetwork net({.ipv6 = true});
+  const SocketId client = net.a.Create();
+  ASSERT_EQ(net.a.layer->Bind(client, {wire::IpAddress::V4(0), 90}), 0);
+  EXPECT_EQ(net.a.layer->Connect(net.now, client, net.server_endpoint()), EAFNOSUPPORT);
+}
+
+TEST_F(OpeningTest, AfterAFailedConnectTheNextMayBeOfTheOtherFamily) {
+  a_.port.refuse_connect = absl::UnavailableError("no route");
+  const SocketId client = a_.Create();
+  const wire::IpAddress peer_v6 = *wire::IpAddress::Parse("fd00::2");
+  ASSERT_EQ(a_.layer->Connect(net_.now, client, {peer_v6, 80}), EHOSTUNREACH);
+  a_.port.refuse_connect.reset();
+  b_.Listen(80);
+  EXPECT_EQ(a_.layer->Connect(net_.now, client, net_.server_endpoint()), EINPROGRESS);
+  net_.Run();
+  EXPECT_EQ(a_.View(client).state, SocketState::kConnected);
 }
 
 TEST_F(OpeningTest, AHandshakeThatFailsReportsItsError) {

@@ -13,11 +13,14 @@ namespace {
 const wire::IpAddress kOwn = wire::IpAddress::V4(0x0a000001);
 const wire::IpAddress kPeer = wire::IpAddress::V4(0x0a000002);
 const wire::IpAddress kWildcard = wire::IpAddress::V4(0);
+const wire::IpAddress kOwnV6 = *wire::IpAddress::Parse("fd00::1");
+const wire::IpAddress kPeerV6 = *wire::IpAddress::Parse("fd00::2");
+const wire::IpAddress kWildcardV6;
 
 class PortTableTest : public testing::Test {
  protected:
   SeededRng rng_{7};
-  PortTable ports_{{.address = kOwn, .ephemeral_first = 50000, .ephemeral_last = 50009}, &rng_};
+  PortTable ports_{{.addresses = kOwn, .ephemeral_first = 50000, .ephemeral_last = 50009}, &rng_};
   PortHold hold_, other_;
 };
 
@@ -59,26 +62,26 @@ TEST_F(PortTableTest, ReuseNeedsTheConsentOfBoth) {
 
 TEST_F(PortTableTest, AListeningPortIsNotReused) {
   ASSERT_EQ(ports_.Bind({kOwn, 80}, true, hold_), 0);
-  ASSERT_EQ(ports_.Listen(80, 1), 0);
+  ASSERT_EQ(ports_.Listen(hold_, 1), 0);
   EXPECT_EQ(ports_.Bind({kOwn, 80}, true, other_), EADDRINUSE);
 }
 
 TEST_F(PortTableTest, OneOfTheHoldersListens) {
   ASSERT_EQ(ports_.Bind({kOwn, 80}, true, hold_), 0);
   ASSERT_EQ(ports_.Bind({kOwn, 80}, true, other_), 0);
-  EXPECT_EQ(ports_.Listen(80, 1), 0);
-  EXPECT_EQ(ports_.Listen(80, 2), EADDRINUSE);
-  EXPECT_EQ(ports_.Listener(80), 1u);
-  ports_.StopListening(80);
-  EXPECT_EQ(ports_.Listener(80), std::nullopt);
-  EXPECT_EQ(ports_.Listen(80, 2), 0);
+  EXPECT_EQ(ports_.Listen(hold_, 1), 0);
+  EXPECT_EQ(ports_.Listen(other_, 2), EADDRINUSE);
+  EXPECT_EQ(ports_.Listener(80, kPeer), 1u);
+  ports_.StopListening(hold_);
+  EXPECT_EQ(ports_.Listener(80, kPeer), std::nullopt);
+  EXPECT_EQ(ports_.Listen(other_, 2), 0);
 }
 
 TEST_F(PortTableTest, AServerRestartsWithReuseWhileItsOldConnectionsLive) {
   ASSERT_EQ(ports_.Bind({kOwn, 80}, true, hold_), 0);
-  ASSERT_EQ(ports_.Listen(80, 1), 0);
-  const PortHold connection = ports_.Share(80, true);
-  ports_.StopListening(80);
+  ASSERT_EQ(ports_.Listen(hold_, 1), 0);
+  const PortHold connection = ports_.Share(80, kPeer, true);
+  ports_.StopListening(hold_);
   ports_.Release(hold_);
   EXPECT_EQ(ports_.Bind({kOwn, 80}, false, other_), EADDRINUSE);
   EXPECT_EQ(ports_.Bind({kOwn, 80}, true, other_), 0);
@@ -102,7 +105,7 @@ TEST_F(PortTableTest, EphemeralPortsStartAtRandom) {
   std::set<uint16_t> first;
   for (uint64_t seed = 0; seed < 20; ++seed) {
     SeededRng rng(seed);
-    PortTable ports({.address = kOwn}, &rng);
+    PortTable ports({.addresses = kOwn}, &rng);
     PortHold hold;
     ASSERT_EQ(ports.Bind({kOwn, 0}, false, hold), 0);
     first.insert(hold.port);
@@ -138,15 +141,15 @@ TEST_F(PortTableTest, AConnectionDoesNotGetABoundPort) {
 
 TEST_F(PortTableTest, ABoundPortConnectsOnceToEachPeer) {
   ASSERT_EQ(ports_.Bind({kOwn, 80}, true, hold_), 0);
-  EXPECT_EQ(ports_.Connect(80, {kPeer, 9}), 0);
-  EXPECT_EQ(ports_.Connect(80, {kPeer, 9}), EADDRNOTAVAIL);
-  EXPECT_EQ(ports_.Connect(80, {kPeer, 10}), 0);
+  EXPECT_EQ(ports_.Connect(hold_, {kPeer, 9}), 0);
+  EXPECT_EQ(ports_.Connect(hold_, {kPeer, 9}), EADDRNOTAVAIL);
+  EXPECT_EQ(ports_.Connect(hold_, {kPeer, 10}), 0);
   ports_.Disconnect(80, {kPeer, 9});
-  EXPECT_EQ(ports_.Connect(80, {kPeer, 9}), 0);
+  EXPECT_EQ(ports_.Connect(hold_, {kPeer, 9}), 0);
 }
 
 TEST_F(PortTableTest, TheDefaultRangeHoldsTenThousandConnectionsToOneServer) {
-  PortTable ports({.address = kOwn}, &rng_);
+  PortTable ports({.addresses = kOwn}, &rng_);
   std::vector<PortHold> holds(10000);
   for (PortHold& hold : holds) ASSERT_EQ(ports.BindAndConnect({kPeer, 80}, false, hold), 0);
   for (const PortHold& hold : holds) {
@@ -154,6 +157,98 @@ TEST_F(PortTableTest, TheDefaultRangeHoldsTenThousandConnectionsToOneServer) {
     ports.Release(hold);
   }
   EXPECT_EQ(ports.held_ports(), 0u);
+}
+
+// A host with both families.
+class DualPortTableTest : public testing::Test {
+ protected:
+  SeededRng rng_{7};
+  PortTable ports_{{.addresses = {kOwn, kOwnV6}, .ephemeral_first = 50000, .ephemeral_last = 50009},
+                   &rng_};
+  PortHold hold_, other_;
+};
+
+TEST_F(DualPortTableTest, BothOwnAddressesCanBeBoundToOnePort) {
+  EXPECT_EQ(ports_.Bind({kOwn, 80}, false, hold_), 0);
+  EXPECT_EQ(ports_.Bind({kOwnV6, 80}, false, other_), 0);
+  PortHold third;
+  EXPECT_EQ(ports_.Bind({kPeerV6, 80}, false, third), EADDRNOTAVAIL);
+}
+
+TEST_F(DualPortTableTest, TheWildcardOfBothFamiliesConflictsWithEither) {
+  for (const wire::IpAddress& bound : {kOwn, kWildcard, kOwnV6}) {
+    ASSERT_EQ(ports_.Bind({bound, 80}, false, hold_), 0);
+    EXPECT_EQ(ports_.Bind({kWildcardV6, 80}, false, other_), EADDRINUSE) << bound.ToString();
+    ports_.Release(hold_);
+    ASSERT_EQ(ports_.Bind({kWildcardV6, 80}, false, hold_), 0);
+    EXPECT_EQ(ports_.Bind({bound, 80}, false, other_), EADDRINUSE) << bound.ToString();
+    ports_.Release(hold_);
+  }
+  EXPECT_EQ(ports_.held_ports(), 0u);
+}
+
+TEST_F(DualPortTableTest, TheIpv4WildcardTakesIpv4PeersOnly) {
+  ASSERT_EQ(ports_.Bind({kWildcard, 80}, false, hold_), 0);
+  ASSERT_EQ(ports_.Listen(hold_, 1), 0);
+  EXPECT_EQ(ports_.Listener(80, kPeer), 1u);
+  EXPECT_EQ(ports_.Listener(80, kPeerV6), std::nullopt);
+}
+
+TEST_F(DualPortTableTest, TheWildcardOfBothFamiliesTakesPeersOfBoth) {
+  ASSERT_EQ(ports_.Bind({kWildcardV6, 80}, false, hold_), 0);
+  ASSERT_EQ(ports_.Listen(hold_, 1), 0);
+  EXPECT_EQ(ports_.Listener(80, kPeer), 1u);
+  EXPECT_EQ(ports_.Listener(80, kPeerV6), 1u);
+  ports_.StopListening(hold_);
+  EXPECT_EQ(ports_.Listener(80, kPeer), std::nullopt);
+  EXPECT_EQ(ports_.Listener(80, kPeerV6), std::nullopt);
+}
+
+TEST_F(DualPortTableTest, EachFamilyHasAListenerOfItsOwn) {
+  ASSERT_EQ(ports_.Bind({kOwn, 80}, false, hold_), 0);
+  ASSERT_EQ(ports_.Bind({kOwnV6, 80}, false, other_), 0);
+  ASSERT_EQ(ports_.Listen(hold_, 1), 0);
+  ASSERT_EQ(ports_.Listen(other_, 2), 0);
+  EXPECT_EQ(ports_.Listener(80, kPeer), 1u);
+  EXPECT_EQ(ports_.Listener(80, kPeerV6), 2u);
+  ports_.StopListening(hold_);
+  EXPECT_EQ(ports_.Listener(80, kPeerV6), 2u);
+}
+
+TEST_F(DualPortTableTest, ListeningInBothFamiliesFailsAsAWhole) {
+  ASSERT_EQ(ports_.Bind({kWildcardV6, 80}, true, hold_), 0);
+  ASSERT_EQ(ports_.Bind({kOwnV6, 80}, true, other_), 0);
+  ASSERT_EQ(ports_.Listen(other_, 2), 0);
+  EXPECT_EQ(ports_.Listen(hold_, 1), EADDRINUSE);
+  EXPECT_EQ(ports_.Listener(80, kPeer), std::nullopt);
+}
+
+TEST_F(DualPortTableTest, AnAcceptedConnectionHoldsThePortInItsFamily) {
+  ASSERT_EQ(ports_.Bind({kWildcardV6, 80}, false, hold_), 0);
+  const PortHold connection = ports_.Share(80, kPeer, false);
+  ports_.Release(hold_);
+  EXPECT_EQ(ports_.Bind({kOwn, 80}, false, other_), EADDRINUSE);
+  EXPECT_EQ(ports_.Bind({kOwnV6, 80}, false, other_), 0);
+  ports_.Release(connection);
+  ports_.Release(other_);
+  EXPECT_EQ(ports_.held_ports(), 0u);
+}
+
+TEST_F(DualPortTableTest, ASocketConnectsInTheFamiliesThatItIsBoundIn) {
+  ASSERT_EQ(ports_.Bind({kOwn, 80}, false, hold_), 0);
+  EXPECT_EQ(ports_.Connect(hold_, {kPeerV6, 9}), EAFNOSUPPORT);
+  EXPECT_EQ(ports_.Connect(hold_, {kPeer, 9}), 0);
+  ASSERT_EQ(ports_.Bind({kWildcardV6, 81}, false, other_), 0);
+  EXPECT_EQ(ports_.Connect(other_, {kPeerV6, 9}), 0);
+  EXPECT_EQ(ports_.Connect(other_, {kPeer, 9}), 0);
+}
+
+TEST_F(DualPortTableTest, EachFamilyHasAllEphemeralPorts) {
+  PortHold hold;
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(ports_.Bind({kOwn, 0}, false, hold), 0);
+  EXPECT_EQ(ports_.Bind({kWildcardV6, 0}, false, hold), EADDRINUSE);
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(ports_.BindAndConnect({kPeerV6, 80}, false, hold), 0);
+  EXPECT_EQ(ports_.BindAndConnect({kPeer, 80}, false, hold), EADDRNOTAVAIL);
 }
 
 }  // namespace

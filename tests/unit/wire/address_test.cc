@@ -39,6 +39,38 @@ TEST(IpAddress, BothUnspecifiedAddressesAreRecognised) {
   EXPECT_FALSE(IpAddress::Parse("::1")->is_unspecified());
 }
 
+TEST(LocalAddresses, WithoutAddressesNothingIsReached) {
+  const LocalAddresses none;
+  EXPECT_FALSE(none.Has(IpAddress::V4(0x0a000001)));
+  EXPECT_FALSE(none.Has(IpAddress{}));
+  EXPECT_EQ(none.For(IpAddress::V4(0x0a000002)), std::nullopt);
+}
+
+TEST(LocalAddresses, OneAddressServesItsFamilyOnly) {
+  const IpAddress own = *IpAddress::Parse("fd00::1");
+  const LocalAddresses addresses = own;
+  EXPECT_TRUE(addresses.Has(own));
+  EXPECT_FALSE(addresses.Has(*IpAddress::Parse("fd00::2")));
+  EXPECT_EQ(addresses.For(*IpAddress::Parse("fd00::9")), own);
+  EXPECT_EQ(addresses.For(IpAddress::V4(0x0a000002)), std::nullopt);
+}
+
+TEST(LocalAddresses, EachPeerIsReachedFromItsFamilysAddress) {
+  const IpAddress v4 = IpAddress::V4(0x0a000001), v6 = *IpAddress::Parse("fd00::1");
+  const LocalAddresses addresses = {v6, v4};
+  EXPECT_TRUE(addresses.Has(v4));
+  EXPECT_TRUE(addresses.Has(v6));
+  EXPECT_EQ(addresses.For(IpAddress::V4(0x0a000002)), v4);
+  EXPECT_EQ(addresses.For(*IpAddress::Parse("fd00::2")), v6);
+}
+
+TEST(LocalAddresses, ASecondOfAFamilyTakesTheFirstsPlace) {
+  LocalAddresses addresses = IpAddress::V4(0x0a000001);
+  addresses.Set(IpAddress::V4(0x0a000002));
+  EXPECT_FALSE(addresses.Has(IpAddress::V4(0x0a000001)));
+  EXPECT_TRUE(addresses.Has(IpAddress::V4(0x0a000002)));
+}
+
 TEST(IpEndpoint, PrintsIpv6InBrackets) {
   EXPECT_EQ((IpEndpoint{*IpAddress::Parse("10.0.0.1"), 80}.ToString()), "10.0.0.1:80");
   EXPECT_EQ((IpEndpoint{*IpAddress::Parse("fd00::1"), 80}.ToString()), "[fd00::1]:80");
