@@ -139,7 +139,7 @@ TEST(Faults, TheSameSeedDecidesTheSame) {
     ASSERT_EQ(a.deliver, b.deliver);
     ASSERT_EQ(a.copies, b.copies);
     ASSERT_EQ(a.extra_delay, b.extra_delay);
-    ASSERT_EQ(a.corrupt_dice, b.corrupt_dice);
+    ASSERT_EQ(a.dice, b.dice);
   }
 }
 

@@ -121,6 +121,21 @@ TEST_F(FailureTest, APeerThatRestartedTakesNewStreams) {
   EXPECT_TRUE(again.Judge().empty()) << again.DescribeUnfinished();
 }
 
+// The client's stack finds out by the very stream that it opens.
+TEST_F(FailureTest, AConnectAfterAnIdlePeerRestartedSucceeds) {
+  pair_->Upload(1000);
+  ASSERT_TRUE(
+      pair_->network().RunUntil([&] { return pair_->traffic().Done(); }, Duration::Millis(500)));
+  pair_->server_host().Start();
+  pair_->traffic().Serve(pair_->server_host());
+  const size_t stream = pair_->Upload(100'000);
+  EXPECT_TRUE(
+      pair_->network().RunUntil([&] { return pair_->traffic().Done(); }, Duration::Seconds(1)))
+      << pair_->network().Describe();
+  EXPECT_EQ(pair_->traffic().client(stream).error(), 0);
+  EXPECT_EQ(pair_->Received(stream), 100'000u);
+}
+
 TEST_F(FailureTest, ATransferOutlivesAnOutageOfTwoSeconds) {
   const size_t stream = pair_->Upload(20'000'000);
   pair_->network().RunFor(Duration::Millis(50));

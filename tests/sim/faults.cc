@@ -26,8 +26,8 @@ double Severity(Rng& rng, double mild, double harsh) {
 }  // namespace
 
 const char* FaultName(FaultKind kind) {
-  static constexpr const char* kNames[] = {"loss",      "burst",   "flap",
-                                           "duplicate", "corrupt", "reorder"};
+  static constexpr const char* kNames[] = {"loss",    "burst",    "flap",   "duplicate",
+                                           "corrupt", "truncate", "replay", "reorder"};
   static_assert(std::size(kNames) == static_cast<size_t>(FaultKind::kCount));
   return kNames[static_cast<size_t>(kind)];
 }
@@ -41,6 +41,8 @@ Faults Faults::FromSeed(uint64_t seed) {
   f.burst_loss = 0.7;
   f.duplicate = Severity(rng, 0.001, 0.05);
   f.corrupt = Severity(rng, 0.001, 0.02);
+  f.truncate = Severity(rng, 0.001, 0.01);
+  f.replay = Severity(rng, 0.001, 0.02);
   f.reorder = Severity(rng, 0.005, 0.2);
   f.reorder_delay = Duration::Micros(static_cast<int64_t>(50 + rng.Below(5000)));
   f.flap_every = Duration::Millis(rng.Chance(0.25) ? 50 : 0);
@@ -50,9 +52,9 @@ Faults Faults::FromSeed(uint64_t seed) {
 
 std::string Faults::ToString() const {
   return absl::StrCat("loss=", loss, " burst=", burst_enter, "/", burst_leave, "/", burst_loss,
-                      " duplicate=", duplicate, " corrupt=", corrupt, " reorder=", reorder, "<",
-                      reorder_delay.micros(), "us flap=", flap_every.micros(), "/",
-                      flap_length.micros(), "us");
+                      " duplicate=", duplicate, " corrupt=", corrupt, " truncate=", truncate,
+                      " replay=", replay, " reorder=", reorder, "<", reorder_delay.micros(),
+                      "us flap=", flap_every.micros(), "/", flap_length.micros(), "us");
 }
 
 bool FaultDecider::Down(Time now) {
@@ -71,11 +73,13 @@ bool FaultDecider::Down(Time now) {
 Fate FaultDecider::Decide(Time now) {
   const double loss = Unit(rng_), burst_step = Unit(rng_), burst_loss = Unit(rng_);
   const double duplicate = Unit(rng_), corrupt = Unit(rng_);
+  const double truncate = Unit(rng_), replay = Unit(rng_);
   const double reorder[2] = {Unit(rng_), Unit(rng_)};
   const double lateness[2] = {Unit(rng_), Unit(rng_)};
   const uint64_t dice = rng_.Next();
 
   Fate fate;
+  fate.dice = dice;
   if (now - last_packet_ > kBurstQuiet) bad_ = false;
   last_packet_ = now;
   bad_ = bad_ ? burst_step >= faults_.burst_leave : burst_step < faults_.burst_enter;
@@ -96,8 +100,15 @@ Fate FaultDecider::Decide(Time now) {
   }
   if (corrupt < faults_.corrupt) {
     fate.corrupt = true;
-    fate.corrupt_dice = dice;
     Count(FaultKind::kCorrupt);
+  }
+  if (truncate < faults_.truncate) {
+    fate.truncate = true;
+    Count(FaultKind::kTruncate);
+  }
+  if (replay < faults_.replay) {
+    fate.replay = true;
+    Count(FaultKind::kReplay);
   }
   return fate;
 }

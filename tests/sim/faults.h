@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/types/span.h"
 #include "base/rng.h"
@@ -35,6 +36,8 @@ struct Faults {
   double burst_loss = 0;     // of a packet while in the bad state
   double duplicate = 0;      // a second copy arrives too
   double corrupt = 0;        // bits of the packet are flipped
+  double truncate = 0;       // the end of the packet is cut off
+  double replay = 0;         // an old packet arrives once more
   double reorder = 0;        // the packet is late by up to reorder_delay, and others overtake it
   Duration reorder_delay{};  // the most; uniform
   Duration flap_every{};     // mean time between outages; zero: none
@@ -45,7 +48,17 @@ struct Faults {
   std::string ToString() const;
 };
 
-enum class FaultKind : uint8_t { kLoss, kBurst, kFlap, kDuplicate, kCorrupt, kReorder, kCount };
+enum class FaultKind : uint8_t {
+  kLoss,
+  kBurst,
+  kFlap,
+  kDuplicate,
+  kCorrupt,
+  kTruncate,
+  kReplay,
+  kReorder,
+  kCount
+};
 const char* FaultName(FaultKind kind);
 
 // What happens to one packet. Not delivered: nothing else is set.
@@ -54,7 +67,9 @@ struct Fate {
   uint8_t copies = 1;
   std::array<Duration, 2> extra_delay;  // of each copy
   bool corrupt = false;                 // the first copy
-  uint64_t corrupt_dice = 0;
+  bool truncate = false;                // the first copy
+  bool replay = false;                  // besides, one that was sent before
+  uint64_t dice = 0;                    // for what else is to be chosen
 };
 
 class FaultDecider {
@@ -78,6 +93,20 @@ class FaultDecider {
   Time outage_end_;
   bool outage_drawn_ = false;
   std::array<uint64_t, static_cast<size_t>(FaultKind::kCount)> counts_{};
+};
+
+// The last packets, for replays. Copies, so the memory is bounded by kept packets of MTU size.
+class ReplayStore {
+ public:
+  void Keep(absl::Span<const std::byte> packet) {
+    kept_[next_++ % kept_.size()].assign(packet.begin(), packet.end());
+  }
+  // One of those that were kept; empty before the first.
+  absl::Span<const std::byte> Choose(uint64_t dice) const { return kept_[dice % kept_.size()]; }
+
+ private:
+  std::array<std::vector<std::byte>, 64> kept_;
+  size_t next_ = 0;
 };
 
 // Flips one to fifteen neighbouring bits (at least the first of the window), chosen by `dice`.

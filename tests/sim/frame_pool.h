@@ -7,9 +7,9 @@
 // reuse.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -37,6 +37,7 @@ class Frame {
   absl::Span<std::byte> bytes() { return absl::MakeSpan(buffer_); }
   absl::Span<const std::byte> bytes() const { return buffer_; }
   size_t size() const { return buffer_.size(); }
+  void Truncate(size_t size) { buffer_.resize(size); }
 
  private:
   friend class FramePool;
@@ -66,7 +67,7 @@ class FramePool {
   // The bytes of a frame that has gone home are spoilt, so that a reader who kept a pointer sees
   // nonsense.
   void Return(std::vector<std::byte> buffer) {
-    std::memset(buffer.data(), 0xDD, buffer.size());
+    std::fill(buffer.begin(), buffer.end(), std::byte{0xDD});
     spare_.push_back(std::move(buffer));
     --outstanding_;
   }

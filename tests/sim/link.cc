@@ -50,12 +50,21 @@ void Link::OnFrame(Frame frame) {
   }
   if (!Enqueue(frame)) return;
   const Fate fate = faults_.Decide(now());
-  if (!fate.deliver) return;
   const Time arrival = idle_at_ + config_.delay;
+  if (config_.faults.replay > 0) {
+    if (fate.replay) Deliver(arrival, pool_->Copy(old_.Choose(fate.dice)));
+    old_.Keep(frame.bytes());
+  }
+  if (!fate.deliver) return;
   // The copy is taken first: it is what a replay of the intact packet would be.
   if (fate.copies > 1) Deliver(arrival + fate.extra_delay[1], pool_->Copy(frame.bytes()));
-  if (fate.corrupt) CorruptBytes(frame.bytes(), fate.corrupt_dice);
+  Misuse(fate, frame);
   Deliver(arrival + fate.extra_delay[0], std::move(frame));
+}
+
+void Link::Misuse(const Fate& fate, Frame& frame) {
+  if (fate.corrupt) CorruptBytes(frame.bytes(), fate.dice);
+  if (fate.truncate) frame.Truncate(fate.dice % frame.size());
 }
 
 void Link::Deliver(Time at, Frame frame) {

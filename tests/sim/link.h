@@ -66,6 +66,7 @@ class Link final : public Actor, public FrameSink {
     }
   };
 
+  void Misuse(const Fate& fate, Frame& frame);
   bool Enqueue(Frame& frame);  // false: dropped
   void Deliver(Time at, Frame frame);
 
@@ -74,6 +75,7 @@ class Link final : public Actor, public FrameSink {
   const uint64_t id_;
   LinkConfig config_;
   FaultDecider faults_;
+  ReplayStore old_;
   FrameSink* const out_;
   Time idle_at_;
   Time down_until_;

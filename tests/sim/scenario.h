@@ -17,13 +17,19 @@
 
 namespace netchannel::sim {
 
+// What happens to a host in the middle of it.
+enum class Disaster : uint8_t { kNone, kRestart, kPowerOff, kOutage };
+
 struct ScenarioOptions {
   uint64_t seed = 0;
   bool ipv6 = false;
   HostOptions hosts[2];
   LinkConfig links[2];
   uint32_t streams = 1;
-  ByteCount bytes = 0;   // each stream and direction, at most
+  ByteCount bytes = 0;  // each stream and direction, at most
+  Disaster disaster = Disaster::kNone;
+  uint32_t victim = 0;   // the host; an outage strikes both links
+  Duration disaster_at;  // after the start
   Duration open_within;  // streams are opened at random instants of this time
 
   static ScenarioOptions FromSeed(uint64_t seed);

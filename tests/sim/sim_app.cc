@@ -54,9 +54,10 @@ StreamPlan StreamPlan::FromSeed(uint64_t seed, ByteCount bytes) {
 }
 
 Endpoint::Endpoint(EventQueue* events, SimHost* host, const StreamPlan& plan,
-                   const wire::IpEndpoint& peer)
+                   const wire::IpEndpoint& peer, uint16_t port)
     : Actor(events),
       host_(host),
+      incarnation_(host->incarnation()),
       plan_(plan),
       role_(Role::kClient),
       rng_(plan.seed),
@@ -70,22 +71,29 @@ Endpoint::Endpoint(EventQueue* events, SimHost* host, const StreamPlan& plan,
   }
   socket_ = created.socket;
   buffers_ = created.buffers;
-  SocketOptions options;
-  options.app_class = plan.app_class;
-  Expect(host->sockets().SetOptions(socket_, options), "options");
   host->SetUser(socket_, this);
-  const int error = host->sockets().Connect(now(), socket_, peer);
+  Connect(peer, port);
+}
+
+void Endpoint::Connect(const wire::IpEndpoint& peer, uint16_t port) {
+  SocketLayer& sockets = host_->sockets();
+  SocketOptions options;
+  options.app_class = plan_.app_class;
+  Expect(sockets.SetOptions(socket_, options), "options");
+  if (port != 0) Expect(sockets.Bind(socket_, {host_->address(), port}), "bind");
+  const int error = sockets.Connect(now(), socket_, peer);
   Expect(error == EINPROGRESS ? 0 : error, "connect");
-  local_ = host->sockets().View(socket_)->local;
+  local_ = sockets.View(socket_)->local;
   peer_ = peer;
   if (local_.port == 0) Fail("a connecting socket has no name");
-  host->Kick();
+  host_->Kick();
 }
 
 Endpoint::Endpoint(EventQueue* events, SimHost* host, const StreamPlan& plan,
                    const SocketLayer::Created& accepted)
     : Actor(events),
       host_(host),
+      incarnation_(host->incarnation()),
       plan_(plan),
       role_(Role::kServer),
       rng_(~plan.seed),
@@ -99,7 +107,7 @@ Endpoint::Endpoint(EventQueue* events, SimHost* host, const StreamPlan& plan,
 }
 
 Endpoint::~Endpoint() {
-  if (!closed_ && host_->running()) host_->SetUser(socket_, nullptr);
+  if (alive()) host_->SetUser(socket_, nullptr);
 }
 
 void Endpoint::set_paused(bool paused) {
@@ -108,11 +116,12 @@ void Endpoint::set_paused(bool paused) {
 }
 
 void Endpoint::OnWake(Time now) {
+  if (!alive()) return;
   Act(now);
   // An earlier wake-up may have taken the place of the one that ends a pause.
   if (read_again_ > now) WakeAt(read_again_);
   if (write_again_ > now) WakeAt(write_again_);
-  if (host_->running()) host_->Kick();
+  host_->Kick();
 }
 
 void Endpoint::OnChanged(Time now) { Act(now); }
@@ -127,22 +136,26 @@ std::string Endpoint::Describe() const {
   return absl::StrCat(role_ == Role::kClient ? "client " : "server ", local_.ToString(), " socket ",
                       socket_, " written ", written_, "/", bytes_out(), " read ", read_, "/",
                       bytes_in(), sent_fin_ ? " fin-sent" : "", saw_fin_ ? " fin-seen" : "",
-                      aborted_ ? " aborted" : "", closed_ ? " closed" : "", " error ", error_);
+                      aborted_ ? " aborted" : "", died() ? " died" : "", closed_ ? " closed" : "",
+                      " error ", error_);
 }
 
 void Endpoint::Act(Time now) {
-  if (closed_ || !host_->running()) return;
+  if (!alive()) return;
   const SocketView* view = host_->sockets().View(socket_);
   if (view == nullptr) return Fail("the socket has vanished");
   if (AbortIsDue()) return Abort(now);
   if (view->state == SocketState::kConnecting) return;
   // What has arrived is read before an error is looked at, as recv() does.
   bool progress = true;
-  while (progress && !closed_) {
+  while (progress) {
     view = host_->sockets().View(socket_);
     ScribbleAcknowledged(*view);
     progress = view->error == 0 && Write(now, *view);
-    progress = (!AbortIsDue() && Read(now, *host_->sockets().View(socket_))) || progress;
+    if (closed_) return;
+    if (AbortIsDue()) return Abort(now);
+    if (Read(now, *host_->sockets().View(socket_))) progress = true;
+    if (closed_) return;
     if (AbortIsDue()) return Abort(now);
   }
   FinishIfDone(now, *host_->sockets().View(socket_));
@@ -259,7 +272,7 @@ void Endpoint::Close(Time now) {
 
 Server::Server(EventQueue* events, SimHost* host, const StreamBook* book, uint16_t port,
                uint32_t backlog)
-    : events_(events), host_(host), book_(book), port_(port) {
+    : events_(events), host_(host), incarnation_(host->incarnation()), book_(book), port_(port) {
   const SocketLayer::Created created = host->sockets().Create(1);
   Require(created.error == 0, "no socket for a listener");
   socket_ = created.socket;
@@ -270,7 +283,7 @@ Server::Server(EventQueue* events, SimHost* host, const StreamBook* book, uint16
 }
 
 Server::~Server() {
-  if (open_ && host_->running()) host_->SetUser(socket_, nullptr);
+  if (open_ && !stack_lost()) host_->SetUser(socket_, nullptr);
 }
 
 void Server::OnChanged(Time now) {
@@ -299,7 +312,7 @@ Endpoint* Server::Find(const wire::IpEndpoint& client) const {
 }
 
 void Server::Close(Time now) {
-  if (!std::exchange(open_, false)) return;
+  if (!std::exchange(open_, false) || stack_lost()) return;
   host_->SetUser(socket_, nullptr);
   host_->sockets().Close(now, socket_);
   host_->Kick();

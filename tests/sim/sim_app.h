@@ -55,8 +55,9 @@ enum class Role : uint8_t { kClient, kServer };
 
 class Endpoint final : public Actor, public SocketUser {
  public:
-  // A client that connects to `peer` at once.
-  Endpoint(EventQueue* events, SimHost* host, const StreamPlan& plan, const wire::IpEndpoint& peer);
+  // A client that connects to `peer` at once, from `port` or, if 0, from one of the stack's choice.
+  Endpoint(EventQueue* events, SimHost* host, const StreamPlan& plan, const wire::IpEndpoint& peer,
+           uint16_t port = 0);
   // A server for the accepted `socket`.
   Endpoint(EventQueue* events, SimHost* host, const StreamPlan& plan,
            const SocketLayer::Created& accepted);
@@ -68,7 +69,10 @@ class Endpoint final : public Actor, public SocketUser {
   // Stops reading until told otherwise.
   void set_paused(bool paused);
 
-  bool done() const { return closed_; }
+  // Its stack is gone, and this program with it.
+  bool died() const { return !closed_ && stack_lost(); }
+  bool stack_lost() const { return host_->incarnation() != incarnation_; }
+  bool done() const { return closed_ || died(); }
   bool aborted_itself() const { return aborted_; }
   bool saw_fin() const { return saw_fin_; }
   bool sent_fin() const { return sent_fin_; }
@@ -84,12 +88,14 @@ class Endpoint final : public Actor, public SocketUser {
  private:
   static constexpr uint32_t kOwner = 1;
 
+  bool alive() const { return !closed_ && !died(); }
   const Behaviour& behaviour() const {
     return role_ == Role::kClient ? plan_.client : plan_.server;
   }
   ByteCount bytes_out() const { return role_ == Role::kClient ? plan_.to_server : plan_.to_client; }
   ByteCount bytes_in() const { return role_ == Role::kClient ? plan_.to_client : plan_.to_server; }
 
+  void Connect(const wire::IpEndpoint& peer, uint16_t port);
   void Act(Time now);
   void ScribbleAcknowledged(const SocketView& view);
   bool Write(Time now, const SocketView& view);
@@ -103,6 +109,7 @@ class Endpoint final : public Actor, public SocketUser {
   void Expect(int error, const char* call);
 
   SimHost* const host_;
+  const uint32_t incarnation_;
   const StreamPlan plan_;
   const Role role_;
   SeededRng rng_;
@@ -147,6 +154,7 @@ class Server final : public SocketUser {
   void Close(Time now);
 
   wire::IpEndpoint address() const { return {host_->address(), port_}; }
+  bool stack_lost() const { return host_->incarnation() != incarnation_; }
   // The endpoint of the client with this name, or nullptr.
   Endpoint* Find(const wire::IpEndpoint& client) const;
   const std::map<wire::IpEndpoint, std::unique_ptr<Endpoint>>& endpoints() const {
@@ -157,6 +165,7 @@ class Server final : public SocketUser {
  private:
   EventQueue* const events_;
   SimHost* const host_;
+  const uint32_t incarnation_;
   const StreamBook* const book_;
   const uint16_t port_;
   SocketId socket_ = 0;

@@ -52,7 +52,7 @@ SimHost::SimHost(EventQueue* events, Trace* trace, FramePool* pool, uint32_t num
     info.app_class = static_cast<uint8_t>(index % kAppClasses);
     info.mtu = static_cast<uint16_t>(options.mtu);
     info.rx_capacity = options.lane.rx_capacity;
-    lanes_.push_back(std::make_unique<SimLane>(info, options.lane, pool, &egress_));
+    lanes_.push_back(std::make_unique<SimLane>(events, info, options.lane, pool, &egress_));
     nic_.AddLane(lanes_.back().get());
   }
 }
@@ -91,6 +91,7 @@ void SimHost::Start() {
 }
 
 void SimHost::Kill() {
+  ++incarnation_;
   host_.reset();
   for (const auto& lane : lanes_) lane->DropAll();
 }

@@ -70,6 +70,8 @@ class SimHost final : public Actor, public FrameSink {
   // The machine is off: no word to anyone, and whatever arrives is lost.
   void Kill();
   bool running() const { return host_ != nullptr; }
+  // Moves when the stack starts or dies: what an earlier one knew is gone.
+  uint32_t incarnation() const { return incarnation_; }
 
   void OnFrame(Frame frame) override;
   void OnWake(Time now) override;
@@ -112,6 +114,7 @@ class SimHost final : public Actor, public FrameSink {
   std::unique_ptr<HeapBufferPool> buffers_;
   std::unique_ptr<Host> host_;
   std::vector<SocketUser*> users_;  // by SocketId
+  uint32_t incarnation_ = 0;
   Time last_round_;
   uint32_t rounds_at_once_ = 0;
 };

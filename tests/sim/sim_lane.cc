@@ -7,8 +7,10 @@
 
 namespace netchannel::sim {
 
-SimLane::SimLane(const LaneInfo& info, const LaneOptions& options, FramePool* pool, FrameSink* wire)
-    : info_(info),
+SimLane::SimLane(EventQueue* events, const LaneInfo& info, const LaneOptions& options,
+                 FramePool* pool, FrameSink* wire)
+    : events_(events),
+      info_(info),
       options_(options),
       pool_(pool),
       wire_(wire),
@@ -77,6 +79,7 @@ void SimLane::Release(absl::Span<const RxPacket> packets) {
 }
 
 absl::Span<std::byte> SimLane::Reserve() {
+  if (options_.tx_budget != 0 && submitted_.size() >= options_.tx_capacity) return {};
   reserved_ = true;
   return absl::MakeSpan(tx_buffer_);
 }
@@ -92,8 +95,11 @@ void SimLane::Submit(size_t length) {
 }
 
 bool SimLane::Flush() {
-  size_t budget = options_.flush_budget == 0 ? submitted_.size() : options_.flush_budget;
-  for (; budget > 0 && !submitted_.empty(); --budget) {
+  if (events_->now() >= next_drain_) {
+    tx_left_ = options_.tx_budget;
+    next_drain_ = events_->now() + kDrainTime;
+  }
+  for (; !submitted_.empty() && (tx_left_ > 0 || options_.tx_budget == 0); --tx_left_) {
     Frame frame = std::move(submitted_.front());
     submitted_.pop_front();
     wire_->OnFrame(std::move(frame));

@@ -21,6 +21,7 @@
 #include "netdriver/device.h"
 #include "sim/frame_pool.h"
 #include "sim/packet_headers.h"
+#include "sim/virtual_time.h"
 
 namespace netchannel::sim {
 
@@ -29,12 +30,16 @@ struct LaneOptions {
   // Received packets come in chunks of this many bytes, as multi-buffer descriptors do; 0: in one.
   // A packet that would need more than kMaxRxChunks gets larger ones.
   uint32_t rx_chunk = 0;
-  uint32_t flush_budget = 0;  // packets that one Flush sends; 0: all
+  // A device that is slower than the stack: it takes so many packets every kDrainTime, and holds at
+  // most tx_capacity that it has not taken, then there is no buffer. 0: it is never in the way.
+  uint32_t tx_budget = 0;
+  uint32_t tx_capacity = 32;
 };
 
 class SimLane final : public Lane {
  public:
-  SimLane(const LaneInfo& info, const LaneOptions& options, FramePool* pool, FrameSink* wire);
+  SimLane(EventQueue* events, const LaneInfo& info, const LaneOptions& options, FramePool* pool,
+          FrameSink* wire);
   ~SimLane() override;
 
   const LaneInfo& info() const override { return info_; }
@@ -57,6 +62,9 @@ class SimLane final : public Lane {
   size_t BorrowedSlot(Frame frame);
   void Describe(size_t slot, RxPacket& packet);
 
+  static constexpr Duration kDrainTime = Duration::Micros(10);
+
+  EventQueue* const events_;
   const LaneInfo info_;
   const LaneOptions options_;
   FramePool* const pool_;
@@ -68,6 +76,8 @@ class SimLane final : public Lane {
   std::vector<std::byte> tx_buffer_;
   bool reserved_ = false;
   std::deque<Frame> submitted_;
+  uint32_t tx_left_ = 0;  // of tx_budget, until the next drain
+  Time next_drain_;
 };
 
 struct NicStats {

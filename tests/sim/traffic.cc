@@ -1,26 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/traffic.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
-#include "sim/require.h"
 
 namespace netchannel::sim {
 namespace {
 
-// `end` did not abort, and its peer did (`peer_aborted`) or did not.
-void JudgeEnd(const Endpoint& end, ByteCount expected, bool peer_aborted,
+struct Circumstances {
+  bool peer_aborted = false;
+  bool stack_lost = false;  // at one end or the other
+};
+
+bool IsLawful(int error, const Circumstances& c) {
+  switch (error) {
+    case ECONNRESET:
+    case EPIPE:
+      return c.peer_aborted || c.stack_lost;
+    case ETIMEDOUT:
+    case ECONNREFUSED:
+      return c.stack_lost;
+    default:
+      return false;
+  }
+}
+
+void JudgeEnd(const Endpoint& end, ByteCount expected, const Circumstances& c,
               std::vector<std::string>& wrong) {
-  if (!end.done() || end.aborted_itself()) return;
+  for (const std::string& error : end.errors()) wrong.push_back(error);
+  if (!end.done() || end.died() || end.aborted_itself()) return;
   if (end.error() != 0) {
-    const bool lawful = peer_aborted && (end.error() == ECONNRESET || end.error() == EPIPE);
-    if (!lawful) wrong.push_back(absl::StrCat(end.Describe(), ": unlawful error"));
+    if (!IsLawful(end.error(), c)) wrong.push_back(end.Describe() + ": unlawful error");
     return;
   }
-  if (end.read() != expected && end.saw_fin()) {
-    wrong.push_back(absl::StrCat(end.Describe(), ": the stream ended early without an error"));
-  }
+  if (end.read() == expected) return;
+  if (end.saw_fin()) wrong.push_back(end.Describe() + ": the stream ended early without an error");
+  if (!c.peer_aborted && !c.stack_lost) wrong.push_back(end.Describe() + ": lost bytes");
 }
 
 }  // namespace
@@ -32,18 +49,28 @@ void Traffic::Serve(SimHost& host) {
 }
 
 Endpoint& Traffic::Open(SimHost& client, SimHost& host, const StreamPlan& plan) {
-  size_t index = 0;
-  while (index < servers_.size() && servers_[index].host != &host) ++index;
-  Require(index < servers_.size(), "a stream to a host without a server");
-  streams_.push_back({plan, index,
-                      std::make_unique<Endpoint>(&network_->events(), &client, plan,
-                                                 servers_[index].server->address())});
-  book_.Register(streams_.back().client->local(), streams_.back().client->peer(), plan);
+  const wire::IpEndpoint server = {host.address(), kServerPort};
+  // A host that was started anew may choose a port again whose streams are still judged.
+  const auto port = static_cast<uint16_t>(Disturbed(&client) ? 1024 + streams_.size() : 0);
+  streams_.push_back(
+      {plan, &client, &host,
+       std::make_unique<Endpoint>(&network_->events(), &client, plan, server, port)});
+  book_.Register(streams_.back().client->local(), server, plan);
   return *streams_.back().client;
 }
 
 Endpoint* Traffic::server(size_t stream) const {
-  return servers_[streams_[stream].server].server->Find(streams_[stream].client->local());
+  for (auto one = servers_.rbegin(); one != servers_.rend(); ++one) {
+    if (one->host != streams_[stream].server_host) continue;
+    if (Endpoint* end = one->server->Find(streams_[stream].client->local())) return end;
+  }
+  return nullptr;
+}
+
+bool Traffic::Disturbed(const SimHost* host) const {
+  return std::any_of(servers_.begin(), servers_.end(), [&](const ServerOnHost& one) {
+    return one.host == host && one.server->stack_lost();
+  });
 }
 
 bool Traffic::StreamDone(size_t stream) const {
@@ -51,7 +78,7 @@ bool Traffic::StreamDone(size_t stream) const {
   if (!client.done()) return false;
   const Endpoint* end = server(stream);
   // A client that closed before it was accepted may never be seen by the server.
-  const bool may_be_unseen = client.aborted_itself() || client.error() != 0;
+  const bool may_be_unseen = client.aborted_itself() || client.error() != 0 || client.died();
   return end == nullptr ? may_be_unseen : end->done();
 }
 
@@ -69,22 +96,16 @@ void Traffic::CloseServers() {
   for (auto& one : servers_) one.server->Close(network_->now());
 }
 
-void Traffic::JudgeStream(const StreamPlan& plan, const Endpoint& client, const Endpoint* server,
-                          std::vector<std::string>& wrong) {
-  for (const std::string& error : client.errors()) wrong.push_back(error);
-  if (server == nullptr) {
-    if (!client.aborted_itself()) wrong.push_back(client.Describe() + ": never accepted");
-    return;
-  }
-  for (const std::string& error : server->errors()) wrong.push_back(error);
-  JudgeEnd(client, plan.to_client, server->aborted_itself(), wrong);
-  JudgeEnd(*server, plan.to_server, client.aborted_itself(), wrong);
-  const bool orderly = !client.aborted_itself() && !server->aborted_itself();
-  if (orderly && server->read() != plan.to_server) {
-    wrong.push_back(absl::StrCat(server->Describe(), ": lost bytes"));
-  }
-  if (orderly && client.read() != plan.to_client) {
-    wrong.push_back(absl::StrCat(client.Describe(), ": lost bytes"));
+void Traffic::JudgeStream(size_t stream, std::vector<std::string>& wrong) const {
+  const Stream& s = streams_[stream];
+  const Endpoint* end = server(stream);
+  const bool lost = Disturbed(s.client_host) || Disturbed(s.server_host);
+  const bool aborted_by_server = end != nullptr && end->aborted_itself();
+  JudgeEnd(*s.client, s.plan.to_client, {aborted_by_server, lost}, wrong);
+  if (end != nullptr) {
+    JudgeEnd(*end, s.plan.to_server, {s.client->aborted_itself(), lost}, wrong);
+  } else if (!s.client->aborted_itself() && !lost) {
+    wrong.push_back(s.client->Describe() + ": never accepted");
   }
 }
 
@@ -94,7 +115,7 @@ std::vector<std::string> Traffic::Judge() const {
     for (const std::string& error : one.server->errors()) wrong.push_back(error);
   }
   for (size_t i = 0; i < streams_.size(); ++i) {
-    JudgeStream(streams_[i].plan, *streams_[i].client, server(i), wrong);
+    JudgeStream(i, wrong);
   }
   return wrong;
 }

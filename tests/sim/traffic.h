@@ -25,7 +25,7 @@ class Traffic {
  public:
   explicit Traffic(Network* network) : network_(network) {}
 
-  // A server on `host`, for all streams to it.
+  // A server on `host`, for all streams to it; again after the host was started anew.
   void Serve(SimHost& host);
   // Opens a stream from `client` to the server on `host`.
   Endpoint& Open(SimHost& client, SimHost& host, const StreamPlan& plan);
@@ -47,7 +47,8 @@ class Traffic {
  private:
   struct Stream {
     StreamPlan plan;
-    size_t server;  // index into servers_
+    SimHost* client_host;
+    SimHost* server_host;
     std::unique_ptr<Endpoint> client;
   };
   struct ServerOnHost {
@@ -55,9 +56,9 @@ class Traffic {
     std::unique_ptr<Server> server;
   };
 
-  static void JudgeStream(const StreamPlan& plan, const Endpoint& client, const Endpoint* server,
-                          std::vector<std::string>& wrong);
-
+  void JudgeStream(size_t stream, std::vector<std::string>& wrong) const;
+  // The host lost a stack after it began to serve.
+  bool Disturbed(const SimHost* host) const;
   bool StreamDone(size_t stream) const;
 
   Network* const network_;

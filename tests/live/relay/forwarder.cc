@@ -37,14 +37,18 @@ void Forwarder::OnFrame(Time now, absl::Span<const std::byte> frame) {
     return Send(frame);
   }
   const sim::Fate fate = faults_.Decide(now);
+  if (fate.replay) Send(old_.Choose(fate.dice));
+  old_.Keep(frame);
   if (!fate.deliver) return;
   if (fate.copies > 1) SendLater(now, delay_ + fate.extra_delay[1], frame);
-  if (fate.corrupt) {
-    corrupted_.assign(frame.begin(), frame.end());
+  if (fate.corrupt || fate.truncate) {
+    misused_.assign(frame.begin(), frame.end());
     // The link header stays: a frame for another machine would be a lost one, which is counted
     // elsewhere.
-    sim::CorruptBytes(absl::MakeSpan(corrupted_).subspan(sim::kEthernetSize), fate.corrupt_dice);
-    frame = corrupted_;
+    const auto packet = absl::MakeSpan(misused_).subspan(sim::kEthernetSize);
+    if (fate.corrupt) sim::CorruptBytes(packet, fate.dice);
+    if (fate.truncate) misused_.resize(sim::kEthernetSize + fate.dice % packet.size());
+    frame = misused_;
   }
   SendLater(now, delay_ + fate.extra_delay[0], frame);
 }
@@ -63,6 +67,7 @@ void Forwarder::SendDue(Time now) {
 }
 
 void Forwarder::Send(absl::Span<const std::byte> frame) {
+  if (frame.empty()) return;
   if (to_->Send(frame)) {
     ++out_;
   } else {

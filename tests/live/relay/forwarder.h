@@ -52,10 +52,11 @@ class Forwarder {
   RawPort* const from_;
   RawPort* const to_;
   sim::FaultDecider faults_;
+  sim::ReplayStore old_;
   const Duration delay_;
   sim::FramePool pool_;
   std::priority_queue<Late> late_;
-  std::vector<std::byte> corrupted_;
+  std::vector<std::byte> misused_;
   uint64_t next_sequence_ = 0;
   uint64_t in_ = 0, out_ = 0, untouched_ = 0, refused_ = 0, overruns_ = 0;
 };

@@ -46,6 +46,8 @@ void Define(CLI::App& app, Options& o) {
   app.add_option("--burst-loss", o.faults.burst_loss, "probability of loss in it");
   app.add_option("--duplicate", o.faults.duplicate, "probability of a second copy");
   app.add_option("--corrupt", o.faults.corrupt, "probability of flipped bits");
+  app.add_option("--truncate", o.faults.truncate, "probability of a packet without its end");
+  app.add_option("--replay", o.faults.replay, "probability that an old packet comes once more");
   app.add_option("--reorder", o.faults.reorder, "probability of a late packet");
   app.add_option("--reorder-us", o.reorder_us, "how late at most, microseconds");
   app.add_option("--delay-us", o.delay_us, "delay of every packet, microseconds");
