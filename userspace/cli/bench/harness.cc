@@ -58,7 +58,8 @@ absl::Status ServeOne(Listener& listener, ByteStream& stream) {
   if (!progress.ok()) return progress.status();
   Complete(report, *request, *progress, cpu);
   if (auto status = SendValue(stream, report); !status.ok()) return status;
-  return stream.FinishSending();
+  stream.FinishSending().IgnoreError();  // a client that has read the report may be gone
+  return absl::OkStatus();
 }
 
 }  // namespace
