@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/interrupt.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <csignal>
 
@@ -10,9 +12,18 @@ namespace netchannel::cli {
 
 namespace {
 
+// A signal that arrives just before a call blocks, or while it works, does not end it: after the
+// first one an alarm rings until the command has ended.
+constexpr unsigned kAlarmSeconds = 1;
+
 volatile sig_atomic_t g_interrupted = 0;
 
-void OnSignal(int) { g_interrupted = 1; }
+void OnSignal(int) {
+  g_interrupted = 1;
+  alarm(kAlarmSeconds);
+}
+
+void OnAlarm(int) { alarm(kAlarmSeconds); }
 
 }  // namespace
 
@@ -22,6 +33,9 @@ void InstallInterruptHandlers() {
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // no SA_RESTART: blocking calls must return
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  action.sa_handler = OnAlarm;
+  action.sa_flags = 0;
+  sigaction(SIGALRM, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
 }
 

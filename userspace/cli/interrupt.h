@@ -2,7 +2,8 @@
 //
 // Ctrl-C and SIGTERM as a value: blocking calls return EINTR, loops ask InterruptRequested(), main
 // returns and destructors run, so that the stack leaves nothing behind. A second signal kills at
-// once. Thread: InstallInterruptHandlers once, from main; InterruptRequested from any thread.
+// once. An alarm each second ends calls that the signal was too early for. Thread:
+// InstallInterruptHandlers once, from main; InterruptRequested from any thread.
 #pragma once
 
 #include "absl/status/status.h"
