@@ -14,6 +14,12 @@ void SendBuffer::Open(uint64_t size, StreamOffset limit) {
   fin_requested_ = fin_sent_ = fin_acknowledged_ = false;
 }
 
+void SendBuffer::Rewind(StreamOffset limit) {
+  nxt_ = 0;
+  limit_ = limit;
+  fin_sent_ = false;
+}
+
 bool SendBuffer::Write(StreamOffset tail) {
   if (tail < written_ || tail - una_ > size_) return false;
   if (fin_requested_ && tail != written_) return false;

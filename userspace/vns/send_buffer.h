@@ -34,6 +34,10 @@ class SendBuffer {
     if (limit > limit_) limit_ = limit;
   }
 
+  // Everything is to be sent once more, to another peer that takes `limit` bytes. Precondition:
+  // untouched().
+  void Rewind(StreamOffset limit);
+
   // What may be sent now: bytes, and the FIN behind them.
   ByteCount ready() const { return sendable_end() - nxt_; }
   bool fin_ready() const { return fin_requested_ && !fin_sent_ && sendable_end() == written_; }
@@ -59,6 +63,8 @@ class SendBuffer {
   }
 
   bool in_flight() const { return nxt_ > una_ || (fin_sent_ && !fin_acknowledged_); }
+  // The peer has acknowledged nothing of it.
+  bool untouched() const { return una_ == 0 && acknowledged_.empty() && !fin_acknowledged_; }
   // All that was written is acknowledged (the FIN apart).
   bool drained() const { return una_ == written_; }
   // The peer has all of the stream, its end included. (The FIN may be acknowledged before the

@@ -149,7 +149,7 @@ void SocketLayer::OnDriverEvent(Time now, const DriverEvent& event) {
       impl_->opening.OnSessionUp(now, event.session);
       break;
     case DriverEvent::Kind::kSessionDown:
-      impl_->ending.OnSessionDown(now, event.session, event.error);
+      impl_->opening.OnSessionDown(now, event.session, event.error);
       break;
     case DriverEvent::Kind::kAcknowledged:
       impl_->sending.OnAcknowledged(now, event.segment);

@@ -39,6 +39,8 @@ class StreamEnding {
 
   // The stream is over with `error`, and the peer knows (or is gone). May free the socket.
   void Fail(Time now, VirtualSocket& socket, int error, bool session_lives = true);
+  // The socket, which has no stream any more, is over with `error`. May free it.
+  void EnterClosed(VirtualSocket& socket, int error);
   // The stream is over with `error`, and the peer is told why. May free the socket's buffers, not
   // itself.
   void FailWithReset(VirtualSocket& socket, int error, wire::ResetCode code);
@@ -55,7 +57,6 @@ class StreamEnding {
  private:
   void Abort(Time now, VirtualSocket& socket);
   void Finish(Time now, VirtualSocket& socket, bool session_lives);
-  void EnterClosed(VirtualSocket& socket, int error);
   void BecomeOrphan(Time now, VirtualSocket& socket);
   void StopListening(Time now, VirtualSocket& socket);
 

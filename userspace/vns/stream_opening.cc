@@ -113,6 +113,45 @@ void StreamOpening::OnSessionUp(Time now, SessionHandle session) {
   }
 }
 
+void StreamOpening::OnSessionDown(Time now, SessionHandle session, int error) {
+  IntrusiveList<VirtualSocket, &VirtualSocket::session_link> again;
+  SessionStreams* streams = error == ECONNRESET ? core_.sessions.Find(session) : nullptr;
+  VirtualSocket* next = streams == nullptr ? nullptr : streams->sockets.front();
+  while (next != nullptr) {
+    VirtualSocket& socket = *next;
+    next = socket.session_link.next;
+    if (!MayOpenAgain(socket)) continue;
+    core_.Unbind(socket);
+    core_.Leave(now, socket, false);
+    again.PushBack(socket);
+  }
+  ending_.OnSessionDown(now, session, error);
+  while (VirtualSocket* socket = again.PopFront()) OpenAgain(now, *socket);
+}
+
+bool StreamOpening::MayOpenAgain(const VirtualSocket& socket) {
+  const bool nothing_came = socket.receive.received() == 0 && !socket.receive.has_unread();
+  return socket.stream_state == StreamState::kOpening && socket.send.untouched() && nothing_came;
+}
+
+// The connect timeout goes on from the first attempt.
+void StreamOpening::OpenAgain(Time now, VirtualSocket& socket) {
+  const auto session = core_.port->Connect(now, {socket.peer.address, core_.config.peer_base_port});
+  if (!session.ok()) {
+    ending_.EnterClosed(socket, ErrorOf(session.status()));
+    return;
+  }
+  const bool discarding = socket.receive.discarding();
+  socket.send.Rewind(kEarlyDataLimit);
+  socket.receive.Open(socket.buffers.receive, OpeningWindow(core_.config.initial_window));
+  if (discarding) socket.receive.Discard();
+  socket.stream_state = StreamState::kWaitSession;
+  Enter(now, *session);
+  core_.Join(socket, *session);
+  core_.ArmTimer(socket);
+  if (core_.port->IsUp(*session)) BeginOpen(now, socket);
+}
+
 void StreamOpening::BeginOpen(Time now, VirtualSocket& socket) {
   SessionStreams* session = core_.sessions.Find(socket.session);
   const StreamId id = session->TakeId(core_.port->StreamRole(socket.session));

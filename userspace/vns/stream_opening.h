@@ -19,6 +19,10 @@ class StreamOpening {
 
   int Connect(Time now, VirtualSocket& socket, const wire::IpEndpoint& peer);
   void OnSessionUp(Time now, SessionHandle session);
+  // Streams that were not accepted yet are opened again in a new session, if the peer is only
+  // another one than before (it restarted, or closed the idle session while our OPEN was on its
+  // way): for them nothing has happened yet. The others end.
+  void OnSessionDown(Time now, SessionHandle session, int error);
 
   void OnOpen(Time now, const Delivery& delivery);
   void OnAccept(Time now, const Delivery& delivery);
@@ -32,6 +36,8 @@ class StreamOpening {
   int TakeNames(VirtualSocket& socket, const wire::IpEndpoint& peer);
   void GiveNamesBack(VirtualSocket& socket, const wire::IpEndpoint& peer);
   void BeginOpen(Time now, VirtualSocket& socket);
+  static bool MayOpenAgain(const VirtualSocket& socket);
+  void OpenAgain(Time now, VirtualSocket& socket);
   SessionStreams& Enter(Time now, SessionHandle session);
   wire::ResetCode Admit(Time now, const Delivery& delivery);
 

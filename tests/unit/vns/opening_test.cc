@@ -197,6 +197,36 @@ TEST_F(OpeningTest, AHandshakeThatFailsReportsItsError) {
   EXPECT_EQ(a_.View(client).error, EHOSTUNREACH);
 }
 
+TEST_F(OpeningTest, AStreamThatNobodyAcceptedIsOpenedAgainWhenThePeerIsAnother) {
+  const SocketId listener = b_.Listen(80);
+  net_.Run();
+  net_.hold_packets = true;
+  const SocketId client = a_.Connect(net_.now, net_.server_endpoint());
+  ASSERT_EQ(a_.Write(net_.now, client, "early"), 5u);
+  net_.Run();
+  net_.BreakSession(ECONNRESET);
+  EXPECT_EQ(a_.View(client).state, SocketState::kConnecting);
+  net_.hold_packets = false;
+  net_.Run();
+  EXPECT_EQ(a_.View(client).state, SocketState::kConnected);
+  const auto server = b_.Accept(listener);
+  ASSERT_TRUE(server.has_value());
+  EXPECT_EQ(b_.Read(net_.now, *server), "early");
+}
+
+TEST_F(OpeningTest, AStreamWhoseBytesThePeerHadIsNotOpenedAgain) {
+  const SocketId client = a_.Connect(net_.now, net_.server_endpoint());
+  b_.Listen(80);
+  ASSERT_EQ(a_.Write(net_.now, client, "early"), 5u);
+  net_.Run(1);
+  while (a_.View(client).acknowledged == 0 && a_.View(client).state == SocketState::kConnecting) {
+    ASSERT_TRUE(net_.Round());
+  }
+  net_.BreakSession(ECONNRESET);
+  EXPECT_EQ(a_.View(client).state, SocketState::kClosed);
+  EXPECT_EQ(a_.View(client).error, ECONNRESET);
+}
+
 TEST_F(OpeningTest, ConnectTimesOutWhenTheSessionDoesNotComeUp) {
   net_.hold_handshake = true;
   const SocketId client = a_.Connect(net_.now, net_.server_endpoint());
