@@ -20,7 +20,8 @@ Runner::Runner(const RunnerConfig& config, Host* host, Bridge* bridge, Sleeper* 
       host_(host),
       bridge_(bridge),
       sleeper_(sleeper),
-      housekeeping_(housekeeping) {}
+      housekeeping_(housekeeping),
+      spin_(config.spin) {}
 
 Runner::~Runner() { Stop(); }
 
@@ -61,6 +62,12 @@ bool Runner::AnnounceSleep() {
   return false;
 }
 
+Time Runner::AfterSleep(Time fell_asleep, Time deadline) {
+  const Time now = ipc::MonotonicNow();
+  if (now < deadline) spin_.OnWoken(now - fell_asleep);
+  return now;
+}
+
 // ---- the stack's own thread ----
 
 void Runner::Main() {
@@ -87,7 +94,7 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
       idle_since = now;
       continue;
     }
-    if (now - idle_since < config_.spin) {
+    if (now - idle_since < spin_.budget()) {
       Relax();
       continue;
     }
@@ -98,7 +105,7 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
     if (lent_) return;  // an application thread runs the stack now: stand by
     lease.lock();
     bridge_->SetSleeping(false);
-    idle_since = ipc::MonotonicNow();
+    idle_since = AfterSleep(now, deadline);
   }
   bridge_->SetSleeping(true);
 }
@@ -128,7 +135,10 @@ void Runner::WakeOwnThread() {
 }
 
 bool Runner::own_saturated() const {
-  return std::popcount(round_history_.load(std::memory_order_relaxed)) >= kSaturatedRounds;
+  const int busy = std::popcount(round_history_.load(std::memory_order_relaxed));
+  const Time taken_over = Time::FromNanos(taken_over_at_.load(std::memory_order_relaxed));
+  const bool serves_stream = ipc::MonotonicNow() - taken_over < kTakeoverLasts;
+  return busy >= (serves_stream ? 1 : kSaturatedRounds);
 }
 
 // ---- application threads ----
@@ -168,7 +178,7 @@ bool Runner::RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), v
       idle_since = now;
       continue;
     }
-    if (spin || now - idle_since < config_.spin) {
+    if (spin || now - idle_since < spin_.budget()) {
       Relax();
       continue;
     }
@@ -181,7 +191,7 @@ bool Runner::RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), v
     lender_asleep_ = false;
     bridge_->SetSleeping(false);
     if (!undisturbed) return false;
-    idle_since = ipc::MonotonicNow();
+    idle_since = AfterSleep(now, wake_at);
   }
   return true;
 }
@@ -198,6 +208,7 @@ void Runner::Wake() {
   if (wakes_in_a_row_ >= kWakesBeforeTakeover) {
     wakes_in_a_row_ = 0;
     takeover_ = true;
+    taken_over_at_ = now.nanos();
     WakeOwnThread();
     sleeper_->Ring();
   }

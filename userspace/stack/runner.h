@@ -28,6 +28,7 @@
 #include "stack/bridge.h"
 #include "stack/host.h"
 #include "stack/sleeper.h"
+#include "stack/spin_policy.h"
 
 namespace netchannel {
 
@@ -74,6 +75,9 @@ class Runner {
   // round costs 1 us each.
   static constexpr int kWakesBeforeTakeover = 8;
   static constexpr Duration kWakeGap = Duration::Micros(20);
+  // The stream goes on at least this long: a sender that finds its buffer full meanwhile sleeps
+  // rather than take the stack over, which would end in the same wakes again.
+  static constexpr Duration kTakeoverLasts = Duration::Millis(20);
   // Of the last 32 rounds of the own thread, this many had work: it is saturated and keeps the
   // lease.
   static constexpr int kSaturatedRounds = 24;
@@ -102,6 +106,8 @@ class Runner {
   // Gives the lease up. Rounds that were asked for while it was held are run first.
   void Leave(std::unique_lock<std::mutex>& lease);
   void WakeOwnThread();
+  // The time now; teaches the spinning from how long the sleep was.
+  Time AfterSleep(Time fell_asleep, Time deadline);
   bool own_saturated() const;
 
   const RunnerConfig config_;
@@ -111,11 +117,13 @@ class Runner {
   Housekeeping* const housekeeping_;
 
   std::mutex lease_;
-  Time next_housekeeping_;                  // under lease_
-  Time last_wake_;                          // under lease_
-  int wakes_in_a_row_ = 0;                  // under lease_
-  std::atomic<bool> round_wanted_{false};   // a Wake that found the lease taken
-  std::atomic<uint32_t> round_history_{0};  // own thread: one bit a round, 1 had work
+  SpinPolicy spin_;                                    // under lease_
+  Time next_housekeeping_;                             // under lease_
+  Time last_wake_;                                     // under lease_
+  int wakes_in_a_row_ = 0;                             // under lease_
+  std::atomic<bool> round_wanted_{false};              // a Wake that found the lease taken
+  std::atomic<int64_t> taken_over_at_{INT64_MIN / 2};  // ns
+  std::atomic<uint32_t> round_history_{0};             // own thread: one bit a round, 1 had work
   std::atomic<bool> lent_{false};
   std::atomic<bool> lender_asleep_{false};
   std::atomic<uint32_t> lend_wanted_{0};
