@@ -15,7 +15,7 @@ absl::StatusOr<std::unique_ptr<ApplicationStack>> ApplicationStack::Create(
   auto sleeper = Sleeper::Create();
   if (!sleeper.ok()) return sleeper.status();
   stack->sleeper_ = *std::move(sleeper);
-  if (absl::Status status = stack->WatchLanes(lanes); !status.ok()) return status;
+  if (absl::Status status = stack->WatchLanes(lanes, -1); !status.ok()) return status;
 
   auto region = ipc::Region::Create(
       {.socket_count = config.max_sockets, .ring_bytes = uint64_t{config.buffer_kib} * 1024});
@@ -64,11 +64,11 @@ bool ApplicationStack::HasUndelivered() const {
   return false;
 }
 
-absl::Status ApplicationStack::WatchLanes(absl::Span<Lane* const> lanes) {
-  for (Lane* lane : lanes) {
-    if (absl::Status status = sleeper_->Watch(lane->wait_fd()); !status.ok()) return status;
-  }
-  return absl::OkStatus();
+absl::Status ApplicationStack::WatchLanes(absl::Span<Lane* const> lanes, int also) {
+  std::vector<int> fds;
+  for (const Lane* lane : lanes) fds.push_back(lane->wait_fd());
+  if (also >= 0) fds.push_back(also);
+  return sleeper_->Watch(fds);
 }
 
 }  // namespace netchannel

@@ -38,11 +38,13 @@ class ApplicationStack {
   ~ApplicationStack();
 
   void Start() { runner_->Start(); }
+  // Sleeps on the lanes' descriptors as they are now, and on `also` (-1: none). At first, and when
+  // they have changed.
+  absl::Status WatchLanes(absl::Span<Lane* const> lanes, int also);
 
   ipc::Region& region() { return *region_; }
   ipc::StackSide& side() { return *side_; }
   Runner& runner() { return *runner_; }
-  Sleeper& sleeper() { return *sleeper_; }
   Host& host() { return *host_; }  // under the lease (Runner::WithLease)
 
  private:
@@ -56,7 +58,6 @@ class ApplicationStack {
   ApplicationStack() = default;
   void Drain();
   bool HasUndelivered() const;
-  absl::Status WatchLanes(absl::Span<Lane* const> lanes);
 
   // In the order of construction: each uses those above it.
   std::unique_ptr<Sleeper> sleeper_;

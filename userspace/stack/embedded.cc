@@ -43,7 +43,8 @@ absl::Status EmbeddedStack::StartStack() {
                                         static_cast<Housekeeping*>(this));
   if (!stack.ok()) return stack.status();
   stack_ = *std::move(stack);
-  if (absl::Status status = stack_->sleeper().Watch(hops_->fd()); !status.ok()) return status;
+  if (absl::Status status = stack_->WatchLanes(device_->lanes(), hops_->fd()); !status.ok())
+    return status;
   if (!config_.status_directory.empty()) {
     auto server = StatusServer::Start(config_.status_directory, [this] { return StatusJson(); });
     if (!server.ok()) return server.status();
@@ -66,9 +67,8 @@ void EmbeddedStack::Poll(Time now) {
   // socket learns.
   const absl::StatusOr<bool> rebuilt = device_->Supervise(now);
   if (!rebuilt.ok() || !*rebuilt) return;
-  // The old sockets have left the epoll set by being closed. A new one that cannot be added is
-  // still polled after every sleep, which is bounded.
-  for (Lane* lane : device_->lanes()) stack_->sleeper().Watch(lane->wait_fd()).IgnoreError();
+  // As many as before, so they fit.
+  stack_->WatchLanes(device_->lanes(), hops_->fd()).IgnoreError();
 }
 
 std::string EmbeddedStack::StatusJson() {
