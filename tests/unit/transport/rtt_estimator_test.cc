@@ -83,11 +83,19 @@ TEST(ProbeTimerTest, EachFiringDoublesTheInterval) {
   }
 }
 
-TEST(ProbeTimerTest, BackoffEndsAtASecond) {
+TEST(ProbeTimerTest, BackoffEndsAtAQuarterOfASecond) {
   RttEstimator rtt(Ms(1), Ms(0));
   ProbeTimer timer(Duration::Seconds(20));
   for (int i = 0; i < 40; ++i) timer.OnFired(Time(), rtt);
-  EXPECT_EQ(timer.probe_deadline() - Time(), Duration::Seconds(1));
+  EXPECT_EQ(timer.probe_deadline() - Time(), Ms(250));
+}
+
+TEST(ProbeTimerTest, OnALongPathBackoffEndsAtTwiceTheInterval) {
+  RttEstimator rtt(Ms(10), Ms(0));
+  rtt.Update(Ms(600), Ms(0));
+  ProbeTimer timer(Duration::Seconds(20));
+  for (int i = 0; i < 40; ++i) timer.OnFired(Time(), rtt);
+  EXPECT_EQ(timer.probe_deadline() - Time(), ProbeTimer::Interval(rtt) * 2);
 }
 
 TEST(ProbeTimerTest, ProgressEndsTheBackoff) {
