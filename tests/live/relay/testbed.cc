@@ -80,21 +80,23 @@ absl::Status Testbed::Build(int mtu) {
       return absl::PermissionDeniedError("no network namespace: CAP_SYS_ADMIN is missing");
     namespaces_[host] = fd;
   }
-  const absl::Status a = BuildHost('a', kAddressA, mtu);
-  return a.ok() ? BuildHost('b', kAddressB, mtu) : a;
+  const absl::Status a = BuildHost('a', kAddressA, kAddress6A, mtu);
+  return a.ok() ? BuildHost('b', kAddressB, kAddress6B, mtu) : a;
 }
 
-absl::Status Testbed::BuildHost(char host, const char* address, int mtu) {
-  const absl::string_view name(&host, 1);
-  const std::string veth = absl::StrCat("veth-", name), far = absl::StrCat("r", name);
-  const absl::Status made = ShellIn(
-      'r', absl::StrCat("ip link add ", far, " mtu ", mtu, " type veth peer name ", veth, " mtu ",
-                        mtu, " address ", MacOf(host), " netns ", NamespaceOf(host),
-                        " && ip link set ", far, " up && ethtool -K ", far, kOffloadsOff));
+absl::Status Testbed::BuildHost(char host, const char* address, const char* address6, int mtu) {
+  const std::string veth = InterfaceOf(host), far = std::string("r").append(1, host);
+  const std::string queues = "numrxqueues 2 numtxqueues 2";
+  const absl::Status made =
+      ShellIn('r', absl::StrCat("ip link add ", far, " mtu ", mtu, " ", queues,
+                                " type veth peer name ", veth, " mtu ", mtu, " address ",
+                                MacOf(host), " ", queues, " netns ", NamespaceOf(host),
+                                " && ip link set ", far, " up && ethtool -K ", far, kOffloadsOff));
   if (!made.ok()) return made;
   return ShellIn(
       host, absl::StrCat("ethtool -K ", veth, kOffloadsOff, " && ip addr add ", address, "/24 dev ",
-                         veth, " && ip link set lo up && ip link set ", veth, " up"));
+                         veth, " && ip addr add ", address6, "/64 dev ", veth,
+                         " nodad && ip link set lo up && ip link set ", veth, " up"));
 }
 
 absl::Status Testbed::ShellIn(char host, const std::string& command) const {

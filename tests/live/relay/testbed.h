@@ -2,7 +2,7 @@
 //
 // Two hosts and the relay between them, each in a network namespace of its own:
 //
-//   [a: veth-a 10.77.0.1] -- [relay: ra, rb] -- [b: veth-b 10.77.0.2]
+//   [a: veth-a 10.77.0.1 fd77::1] -- [relay: ra, rb] -- [b: veth-b 10.77.0.2 fd77::2]
 //
 // The namespaces have no names: descriptors of this process hold them, so nothing is left behind
 // however the process ends. The relay dies with its parent. Offloads are off, so what the relay
@@ -44,14 +44,18 @@ class Testbed {
 
   static std::string MacOf(char host) { return std::string("02:00:00:00:00:0").append(1, host); }
 
+  static std::string InterfaceOf(char host) { return std::string("veth-").append(1, host); }
+
   static constexpr const char* kAddressA = "10.77.0.1";
   static constexpr const char* kAddressB = "10.77.0.2";
+  static constexpr const char* kAddress6A = "fd77::1";
+  static constexpr const char* kAddress6B = "fd77::2";
 
  private:
   explicit Testbed(std::string relay);
 
   absl::Status Build(int mtu);
-  absl::Status BuildHost(char host, const char* address, int mtu);
+  absl::Status BuildHost(char host, const char* address, const char* address6, int mtu);
 
   const std::string relay_program_;
   std::map<char, int> namespaces_;
