@@ -27,11 +27,12 @@ Range range;  // set by main before the tests run
 std::string program = "seeds_test";
 
 TEST(Seeds, NoByteIsLostDoubledOrChanged) {
-  uint64_t frames = 0, failed = 0;
+  uint64_t frames = 0, failed = 0, traces = 0;
   for (uint64_t seed = range.first; seed < range.first + range.count; ++seed) {
     ReproduceLine() = absl::StrCat("reproduce: ", program, " --seed ", seed);
     const ScenarioResult result = RunScenario(ScenarioOptions::FromSeed(seed));
     frames += result.frames;
+    traces = traces * 31 + result.trace_hash;
     if (result.wrong.empty()) continue;
     ++failed;
     std::string text;
@@ -39,8 +40,9 @@ TEST(Seeds, NoByteIsLostDoubledOrChanged) {
       absl::StrAppend(&text, "  ", result.wrong[i], "\n");
     ADD_FAILURE() << "seed " << seed << ":\n" << text << result.description << ReproduceLine();
   }
-  std::printf("%lu seeds, %lu frames, %lu failed\n", static_cast<unsigned long>(range.count),
-              static_cast<unsigned long>(frames), static_cast<unsigned long>(failed));
+  std::printf("%lu seeds, %lu frames, %lu failed, trace %016lx\n",
+              static_cast<unsigned long>(range.count), static_cast<unsigned long>(frames),
+              static_cast<unsigned long>(failed), static_cast<unsigned long>(traces));
 }
 
 TEST(Seeds, SameSeedGivesSameTrace) {
