@@ -31,7 +31,9 @@ class ClientHandshake {
   // A round trip on a local network takes well under a millisecond; the usual reason for silence is
   // a peer that is not there yet.
   static constexpr Duration kFirstRetry = Duration::Millis(20);
-  static constexpr Duration kMaxRetry = Duration::Seconds(1);
+  // As the transport's probes: a path that loses a fifth of its packets needs several attempts at
+  // two round trips each.
+  static constexpr Duration kMaxRetry = Duration::Millis(250);
 
   enum class Action : uint8_t { kNone, kSendInit, kGiveUp };
 

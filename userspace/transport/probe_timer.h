@@ -5,7 +5,8 @@
 // (RFC 5482's), after which the peer is dead.
 //
 // A PTO says nothing about congestion: it does not touch the window. It backs off exponentially, up
-// to kMaxInterval, so that a path that comes back is found soon.
+// to kMaxInterval (or three of the shortest round trips), so that a path that comes back is found
+// soon.
 #pragma once
 
 #include <cstdint>

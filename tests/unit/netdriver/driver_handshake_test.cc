@@ -127,8 +127,8 @@ TEST_F(DriverHandshakeTest, RetransmissionBacksOff) {
   network_.RunFor(Duration::Millis(2));
   EXPECT_EQ(inits, 2);
   network_.RunFor(Duration::Seconds(5));
-  EXPECT_GE(inits, 8);
-  EXPECT_LE(inits, 12);
+  EXPECT_GE(inits, 20);
+  EXPECT_LE(inits, 26);
 }
 
 TEST_F(DriverHandshakeTest, APeerWithoutNextHopIsUnreachable) {

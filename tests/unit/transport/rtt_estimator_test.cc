@@ -90,12 +90,21 @@ TEST(ProbeTimerTest, BackoffEndsAtAQuarterOfASecond) {
   EXPECT_EQ(timer.probe_deadline() - Time(), Ms(250));
 }
 
-TEST(ProbeTimerTest, OnALongPathBackoffEndsAtTwiceTheInterval) {
+TEST(ProbeTimerTest, OnePacketThatIsVeryLateDoesNotSilenceTheSender) {
+  RttEstimator rtt(Ms(1), Ms(0));
+  rtt.Update(Ms(1), Ms(0));
+  rtt.Update(Ms(2000), Ms(0));
+  ProbeTimer timer(Duration::Seconds(20));
+  timer.OnProgress(Time(), rtt);
+  EXPECT_LE(timer.probe_deadline() - Time(), Ms(250));
+}
+
+TEST(ProbeTimerTest, OnALongPathBackoffEndsAtThreeRoundTrips) {
   RttEstimator rtt(Ms(10), Ms(0));
   rtt.Update(Ms(600), Ms(0));
   ProbeTimer timer(Duration::Seconds(20));
   for (int i = 0; i < 40; ++i) timer.OnFired(Time(), rtt);
-  EXPECT_EQ(timer.probe_deadline() - Time(), ProbeTimer::Interval(rtt) * 2);
+  EXPECT_EQ(timer.probe_deadline() - Time(), Ms(1800));
 }
 
 TEST(ProbeTimerTest, ProgressEndsTheBackoff) {
