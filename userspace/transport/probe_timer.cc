@@ -7,10 +7,11 @@ namespace netchannel::transport {
 namespace {
 
 constexpr Duration kGranularity = Duration::Millis(1);  // RFC 9002 section 6.1.2; a thread's delay
-// A path that is back is found within this, or three of its shortest round trips. Two packets each
-// time are no load. Not the smoothed round trip: one packet that was two seconds late would silence
-// the sender for four.
+// A path that is back is found within three of its shortest round trips, at least and at most
+// these. Two packets each time are no load. Not the smoothed round trip: one packet that was
+// seconds late would silence the sender for the double; and a limit, because it can be the first.
 constexpr Duration kMaxInterval = Duration::Millis(250);
+constexpr Duration kMaxIntervalOfLongPaths = Duration::Seconds(1);
 constexpr uint32_t kMaxShift = 16;
 
 }  // namespace
@@ -21,7 +22,7 @@ Duration ProbeTimer::Interval(const RttEstimator& rtt) {
 
 void ProbeTimer::SetInterval(const RttEstimator& rtt) {
   const Duration interval = Interval(rtt);
-  const Duration longest = std::max(rtt.min() * 3, kMaxInterval);
+  const Duration longest = std::clamp(rtt.min() * 3, kMaxInterval, kMaxIntervalOfLongPaths);
   backed_off_ = std::min(interval * (int64_t{1} << std::min(count_, kMaxShift)), longest);
 }
 

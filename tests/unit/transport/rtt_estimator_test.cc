@@ -101,10 +101,18 @@ TEST(ProbeTimerTest, OnePacketThatIsVeryLateDoesNotSilenceTheSender) {
 
 TEST(ProbeTimerTest, OnALongPathBackoffEndsAtThreeRoundTrips) {
   RttEstimator rtt(Ms(10), Ms(0));
-  rtt.Update(Ms(600), Ms(0));
+  rtt.Update(Ms(200), Ms(0));
   ProbeTimer timer(Duration::Seconds(20));
   for (int i = 0; i < 40; ++i) timer.OnFired(Time(), rtt);
-  EXPECT_EQ(timer.probe_deadline() - Time(), Ms(1800));
+  EXPECT_EQ(timer.probe_deadline() - Time(), Ms(600));
+}
+
+TEST(ProbeTimerTest, ProbesAreNeverMoreThanASecondApart) {
+  RttEstimator rtt(Ms(10), Ms(0));
+  rtt.Update(Ms(3000), Ms(0));
+  ProbeTimer timer(Duration::Seconds(20));
+  timer.OnProgress(Time(), rtt);
+  EXPECT_EQ(timer.probe_deadline() - Time(), Ms(1000));
 }
 
 TEST(ProbeTimerTest, ProgressEndsTheBackoff) {
