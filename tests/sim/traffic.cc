@@ -50,8 +50,11 @@ void Traffic::Serve(SimHost& host) {
 
 Endpoint& Traffic::Open(SimHost& client, SimHost& host, const StreamPlan& plan) {
   const wire::IpEndpoint server = {host.address(), kServerPort};
-  // A host that was started anew may choose a port again whose streams are still judged.
-  const auto port = static_cast<uint16_t>(Disturbed(&client) ? 1024 + streams_.size() : 0);
+  // The first stream of a host leaves its port to the stack. The others have their own: the stack
+  // may choose one again whose streams are still judged.
+  const bool first = std::none_of(streams_.begin(), streams_.end(),
+                                  [&](const Stream& one) { return one.client_host == &client; });
+  const auto port = static_cast<uint16_t>(first ? 0 : 1024 + streams_.size());
   streams_.push_back(
       {plan, &client, &host,
        std::make_unique<Endpoint>(&network_->events(), &client, plan, server, port)});
