@@ -3,7 +3,7 @@
 // The simulator itself: its clock, links and faults do what their names say.
 #include <gtest/gtest.h>
 
-#include <functional>
+#include <set>
 #include <vector>
 
 #include "sim/faults.h"
@@ -94,6 +94,24 @@ TEST_F(LinkTest, EveryFrameComesHome) {
   Run();
   sink_.frames.clear();
   EXPECT_EQ(pool_.outstanding(), 0u);
+}
+
+TEST_F(LinkTest, APacketCanLoseItsEnd) {
+  Make({.faults = {.truncate = 1}});
+  link_->OnFrame(MakeFrame(1000));
+  Run();
+  ASSERT_EQ(sink_.frames.size(), 1u);
+  EXPECT_LT(sink_.frames[0].size(), 1000u);
+}
+
+TEST_F(LinkTest, AnOldPacketCanComeOnceMore) {
+  Make({.faults = {.replay = 1}});
+  for (size_t i = 0; i < 200; ++i) link_->OnFrame(MakeFrame(100 + i));
+  Run();
+  std::set<size_t> sizes;
+  size_t again = 0;
+  for (const Frame& frame : sink_.frames) again += !sizes.insert(frame.size()).second ? 1 : 0;
+  EXPECT_GT(again, 0u);
 }
 
 // An IPv4 header whose checksum is right, in a frame.

@@ -5,16 +5,11 @@
 // size, with pauses, checks each byte, and ends its side as the plan says. Bytes that the stack has
 // let go of (SocketView::acknowledged) are overwritten at once, as a program would.
 //
-// A server knows which plan a connection follows by the addresses and ports of its ends
-// (StreamBook), which so are tested too.
-//
 // What went wrong is in errors(), as text; the scenario reports it with its seed.
 // Owner: the scenario. Thread: one.
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -125,52 +120,6 @@ class Endpoint final : public Actor, public SocketUser {
   bool sent_fin_ = false, saw_fin_ = false, aborted_ = false, closed_ = false;
   int error_ = 0;
   Time done_at_;
-  std::vector<std::string> errors_;
-};
-
-// Which plan each connection follows, by the names of its two ends.
-class StreamBook {
- public:
-  void Register(const wire::IpEndpoint& client, const wire::IpEndpoint& server,
-                const StreamPlan& plan) {
-    plans_[{client, server}] = plan;
-  }
-  const StreamPlan* Find(const wire::IpEndpoint& client, const wire::IpEndpoint& server) const {
-    const auto it = plans_.find({client, server});
-    return it == plans_.end() ? nullptr : &it->second;
-  }
-
- private:
-  std::map<std::pair<wire::IpEndpoint, wire::IpEndpoint>, StreamPlan> plans_;
-};
-
-// A listener that makes an Endpoint of each connection.
-class Server final : public SocketUser {
- public:
-  Server(EventQueue* events, SimHost* host, const StreamBook* book, uint16_t port,
-         uint32_t backlog);
-  ~Server() override;
-  void OnChanged(Time now) override;
-  void Close(Time now);
-
-  wire::IpEndpoint address() const { return {host_->address(), port_}; }
-  bool stack_lost() const { return host_->incarnation() != incarnation_; }
-  // The endpoint of the client with this name, or nullptr.
-  Endpoint* Find(const wire::IpEndpoint& client) const;
-  const std::map<wire::IpEndpoint, std::unique_ptr<Endpoint>>& endpoints() const {
-    return endpoints_;
-  }
-  const std::vector<std::string>& errors() const { return errors_; }
-
- private:
-  EventQueue* const events_;
-  SimHost* const host_;
-  const uint32_t incarnation_;
-  const StreamBook* const book_;
-  const uint16_t port_;
-  SocketId socket_ = 0;
-  bool open_ = false;
-  std::map<wire::IpEndpoint, std::unique_ptr<Endpoint>> endpoints_;
   std::vector<std::string> errors_;
 };
 

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "sim/network.h"
-#include "sim/sim_app.h"
+#include "sim/sim_server.h"
 
 namespace netchannel::sim {
 
