@@ -41,7 +41,7 @@ struct SessionStreams {
   IntrusiveList<VirtualSocket, &VirtualSocket::session_link> sockets;
 };
 
-class SessionTable {
+class SessionStreamsTable {
  public:
   // nullptr when nothing was ever kept for it, or it belongs to an older session.
   SessionStreams* Find(SessionHandle session) const {

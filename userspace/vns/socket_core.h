@@ -86,7 +86,7 @@ class SocketCore {
   BufferPool* const pool;
 
   SocketTable sockets;
-  SessionTable sessions;
+  SessionStreamsTable sessions;
   StreamMap stream_map;
   PortTable ports;
   TimerWheel timers;

@@ -80,8 +80,8 @@ TEST(SessionStreamsTest, APeerThatLeavesGapsIsRefusedInTheEnd) {
   EXPECT_FALSE(streams.MarkSeen(id));
 }
 
-TEST(SessionTableTest, ASessionIsFoundByItsGeneration) {
-  SessionTable table;
+TEST(SessionStreamsTableTest, ASessionIsFoundByItsGeneration) {
+  SessionStreamsTable table;
   EXPECT_EQ(table.Find({5, 1}), nullptr);
   table.Get({5, 1});
   EXPECT_NE(table.Find({5, 1}), nullptr);
@@ -94,8 +94,8 @@ TEST(SessionTableTest, ASessionIsFoundByItsGeneration) {
   EXPECT_EQ(table.Find({5, 1}), nullptr);
 }
 
-TEST(SessionTableTest, ANewGenerationStartsAfresh) {
-  SessionTable table;
+TEST(SessionStreamsTableTest, ANewGenerationStartsAfresh) {
+  SessionStreamsTable table;
   ASSERT_TRUE(table.Get({5, 1}).MarkSeen(2));
   EXPECT_FALSE(table.Get({5, 2}).Seen(2));
 }
