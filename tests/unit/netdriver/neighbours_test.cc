@@ -82,9 +82,10 @@ class NeighboursTest : public testing::Test {
     hops_ = *std::move(hops);
   }
 
-  // Waits for notices until there is an answer, at most 3 s.
+  // Waits for notices until there is an answer, at most 10 s: the kernel first checks the link's
+  // own IPv6 address for duplicates (up to 2 s), then asks three times, a second apart.
   std::optional<LinkHeader> Await(const wire::IpAddress& destination) {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     while (std::chrono::steady_clock::now() < until) {
       if (auto header = hops_->Find(destination)) return header;
       pollfd fd{.fd = hops_->fd(), .events = POLLIN, .revents = 0};
