@@ -23,8 +23,8 @@
 
 namespace netchannel {
 
-// 18 is what copy-mode AF_XDP passes portably (MAX_SKB_FRAGS + 1); a 65535-byte packet needs 17
-// chunks of 4 KiB.
+// What copy-mode AF_XDP passes portably (MAX_SKB_FRAGS + 1), and what a 65535-byte packet needs: a
+// received chunk of 4 KiB holds 3840 bytes behind its headroom.
 inline constexpr size_t kMaxRxChunks = 18;
 
 // Room in front of which all headers up to and including the packet header lie in the first chunk.
