@@ -67,6 +67,16 @@ absl::StatusOr<SessionHandle> Driver::Connect(Time now, const wire::IpEndpoint& 
   return session;
 }
 
+absl::StatusOr<SessionHandle> Driver::Probe(Time now, const wire::IpEndpoint& peer) {
+  auto session = impl_->handshaker.Probe(now, peer);
+  impl_->NoteWork(now);
+  return session;
+}
+
+std::optional<Absence> Driver::AbsenceOf(Time now, const wire::IpEndpoint& peer) {
+  return impl_->handshaker.AbsenceOf(now, peer);
+}
+
 bool Driver::IsUp(SessionHandle handle) const {
   const Session* session = impl_->sessions.Find(handle);
   return session != nullptr && session->up;
@@ -133,6 +143,10 @@ void Driver::OnTimer(Time now) {
     life.OnChannelTimer(now, *static_cast<PacketChannel*>(timer->owner()));
   }
   impl_->NoteWork(now);
+}
+
+void Driver::OnUnreachable(Time now, const Unreachable& error) {
+  impl_->handshaker.OnUnreachable(now, error);
 }
 
 Time Driver::NextTimeout() const {

@@ -50,6 +50,8 @@ class Driver final : public SessionPort {
   // The session with the peer's stack at `peer`, starting the handshake when there is none. Comes
   // with kSessionUp (also when it exists: ask IsUp) or kSessionDown.
   absl::StatusOr<SessionHandle> Connect(Time now, const wire::IpEndpoint& peer) override;
+  absl::StatusOr<SessionHandle> Probe(Time now, const wire::IpEndpoint& peer) override;
+  std::optional<Absence> AbsenceOf(Time now, const wire::IpEndpoint& peer) override;
   bool IsUp(SessionHandle session) const override;
   // Streams that hold the session open. Without any for idle_timeout it is closed.
   void AddReference(SessionHandle session) override;
@@ -69,6 +71,8 @@ class Driver final : public SessionPort {
   // how many were written. Has more to send when it returns `budget`.
   size_t PollTransmit(Time now, size_t budget);
   void OnTimer(Time now);
+  // A packet of ours came back. It ends the handshake that it belongs to, if there is one.
+  void OnUnreachable(Time now, const Unreachable& error);
   Time NextTimeout() const;
   std::optional<DriverEvent> PollEvent();
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/units.h"
+#include "netdriver/peer_networks.h"
 #include "transport/connection.h"
 #include "wire/address.h"
 
@@ -22,6 +23,9 @@ struct DriverConfig {
   Duration idle_timeout = Duration::Seconds(60);  // a session without streams is closed after it
   Duration keepalive_interval = Duration::Seconds(10);
   uint32_t max_sessions = 4096;
+  PeerNetworks networks;                         // the peers that are served, both ways
+  Duration probe_time = Duration::Millis(200);   // who probes waits this long for an answer
+  Duration absent_time = Duration::Seconds(30);  // and a negative one is remembered this long
 };
 
 }  // namespace netchannel

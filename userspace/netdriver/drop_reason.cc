@@ -39,6 +39,8 @@ std::string_view DropReasonName(DropReason reason) {
       return "session-limit";
     case DropReason::kNoSession:
       return "no-session";
+    case DropReason::kDenied:
+      return "denied";
     case DropReason::kReplyLimit:
       return "reply-limit";
     case DropReason::kCount:

@@ -28,6 +28,7 @@ enum class DropReason : uint8_t {
   kBadHandshake,  // malformed, or no answer to anything we asked
   kSessionLimit,  // max_sessions reached: answered by REJECT
   kNoSession,     // the channel cannot take packets: handshake not complete, or failed
+  kDenied,        // from outside the configured networks: answered by REJECT
   kReplyLimit,    // right, but its answer was not sent: the queue of answers was full
   kCount,
 };

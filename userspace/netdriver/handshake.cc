@@ -14,10 +14,33 @@ void ClientHandshake::OnCookie(Time now, const wire::Cookie& cookie) {
     retry_ = kFirstRetry;
   }
   cookie_ = cookie;
+  probe_until_ = Time::Infinite();  // there is somebody
+}
+
+void ClientHandshake::ProbeUntil(Time now, Time until) {
+  if (!cookie_) probe_until_ = std::min(probe_until_, until);
+  Resume(now);
+}
+
+void ClientHandshake::WaitPatiently(Time now) {
+  patient_ = true;
+  Resume(now);
+}
+
+void ClientHandshake::Resume(Time now) {
+  if (asking()) return;
+  next_send_ = now;
+  retry_ = kFirstRetry;
+}
+
+void ClientHandshake::OnSilent() {
+  probe_until_ = Time::Infinite();
+  if (!patient_) next_send_ = Time::Infinite();
 }
 
 ClientHandshake::Action ClientHandshake::Poll(Time now) const {
   if (now >= give_up_) return Action::kGiveUp;
+  if (now >= probe_until_) return Action::kSilent;
   return now >= next_send_ ? Action::kSendInit : Action::kNone;
 }
 

@@ -35,7 +35,12 @@ class ClientHandshake {
   // two round trips each.
   static constexpr Duration kMaxRetry = Duration::Millis(250);
 
-  enum class Action : uint8_t { kNone, kSendInit, kGiveUp };
+  enum class Action : uint8_t {
+    kNone,
+    kSendInit,
+    kSilent,  // the probe time is over: OnSilent
+    kGiveUp,
+  };
 
   ClientHandshake(Time now, uint64_t nonce, Duration timeout)
       : nonce_(nonce), give_up_(now + timeout), next_send_(now) {}
@@ -44,6 +49,15 @@ class ClientHandshake {
   // What the next INIT carries.
   const std::optional<wire::Cookie>& cookie() const { return cookie_; }
 
+  // Somebody wants to know by `until` whether the peer answers at all.
+  void ProbeUntil(Time now, Time until);
+  // Somebody waits until the attempt gives up.
+  void WaitPatiently(Time now);
+  // Where nobody is patient no more INITs are sent, but an answer that comes late still counts.
+  void OnSilent();
+  // Sends INITs again, if they had been stopped.
+  void Resume(Time now);
+
   // The INIT was sent, or could not be and is tried again as if it had been lost.
   void OnInitSent(Time now);
   // Only the first cookie is answered at once: a server that refuses each one gets INITs at the
@@ -51,13 +65,17 @@ class ClientHandshake {
   void OnCookie(Time now, const wire::Cookie& cookie);
 
   Action Poll(Time now) const;
-  Time give_up() const { return give_up_; }
-  Time NextTimeout() const { return std::min(next_send_, give_up_); }
+  Time NextTimeout() const { return std::min(next_send_, deadline()); }
+  // The next time to act when no INIT is to be sent.
+  Time deadline() const { return std::min(probe_until_, give_up_); }
+  bool asking() const { return !next_send_.is_infinite(); }
 
  private:
   uint64_t nonce_;
   Time give_up_;
   Time next_send_;
+  Time probe_until_ = Time::Infinite();
+  bool patient_ = false;
   Duration retry_ = kFirstRetry;
   std::optional<wire::Cookie> cookie_;
 };

@@ -34,18 +34,30 @@ Handshaker::Handshaker(const DriverConfig& config, LaneSet* lanes, NextHops* hop
       rng_(rng),
       sessions_(sessions),
       life_(life),
+      absent_(config.absent_time),
       cookies_(rng, now),
       stale_window_(now) {}
 
 Handshaker::~Handshaker() { waiting_.Clear(); }
 
-absl::StatusOr<SessionHandle> Handshaker::Connect(Time now, const wire::IpEndpoint& peer) {
-  if (Session* known = sessions_->FindByPeer(peer)) return known->handle;
-  if (peer.port == 0 || !config_.addresses.For(peer.address) || peer.address.is_unspecified()) {
-    return absl::InvalidArgumentError("no stack can be reached at " + peer.ToString());
-  }
-  if (config_.addresses.Has(peer.address)) {
-    return absl::InvalidArgumentError(peer.ToString() + " is this host's own address");
+std::optional<Absence> Handshaker::Exclude(const wire::IpAddress& peer) {
+  if (peer.is_unspecified() || config_.addresses.Has(peer)) return Absence::kOwnAddress;
+  if (!config_.addresses.For(peer)) return Absence::kNoFamily;
+  if (!config_.networks.Contain(peer)) return Absence::kOutsideNetworks;
+  if (!hops_->Reaches(peer)) return Absence::kNotRouted;
+  return std::nullopt;
+}
+
+std::optional<Absence> Handshaker::AbsenceOf(Time now, const wire::IpEndpoint& peer) {
+  if (const auto excluded = Exclude(peer.address)) return excluded;
+  return absent_.Find(now, peer);
+}
+
+absl::StatusOr<Session*> Handshaker::Attempt(Time now, const wire::IpEndpoint& peer) {
+  if (Session* known = sessions_->FindByPeer(peer)) return known;
+  if (peer.port == 0) return absl::InvalidArgumentError("a peer's port is not 0");
+  if (Exclude(peer.address)) {
+    return absl::UnimplementedError("no NetChannel peer can be at " + peer.ToString());
   }
   Session* session = sessions_->Create(peer);
   if (session == nullptr) {
@@ -57,9 +69,33 @@ absl::StatusOr<SessionHandle> Handshaker::Connect(Time now, const wire::IpEndpoi
   } while (session->nonce == 0);
   session->attempt.emplace(now, session->nonce, config_.handshake_timeout);
   OfferLanes(*session, ChannelLimit(config_), ClassOfChannel);
-  life_->session_timers().Schedule(session->timer, session->attempt->give_up());
   QueueInit(*session);
-  return session->handle;
+  return session;
+}
+
+absl::StatusOr<SessionHandle> Handshaker::Connect(Time now, const wire::IpEndpoint& peer) {
+  const auto session = Attempt(now, peer);
+  if (!session.ok()) return session.status();
+  if (!(*session)->up) {
+    (*session)->attempt->WaitPatiently(now);
+    life_->session_timers().Schedule((*session)->timer, (*session)->attempt->NextTimeout());
+  }
+  return (*session)->handle;
+}
+
+absl::StatusOr<SessionHandle> Handshaker::Probe(Time now, const wire::IpEndpoint& peer) {
+  const Session* known = sessions_->FindByPeer(peer);
+  const bool up = known != nullptr && known->up;
+  if (!up && absent_.Find(now, peer)) {
+    return absl::UnimplementedError(peer.ToString() + " was found not to speak NetChannel");
+  }
+  const auto session = Attempt(now, peer);
+  if (!session.ok()) return session.status();
+  if (!up) {
+    (*session)->attempt->ProbeUntil(now, now + config_.probe_time);
+    life_->session_timers().Schedule((*session)->timer, (*session)->attempt->NextTimeout());
+  }
+  return (*session)->handle;
 }
 
 template <typename ClassOf>
@@ -140,7 +176,12 @@ std::optional<DropReason> Handshaker::OnInit(Time now, wire::Bytes packet, const
                  back);
     return DropReason::kBadVersion;
   }
+  if (!config_.networks.Contain(back.remote.address)) {
+    (void)Answer(wire::Reject{.nonce = init->nonce, .reason = wire::RejectReason::kDenied}, back);
+    return DropReason::kDenied;
+  }
   const wire::IpEndpoint peer{back.remote.address, init->hello.base_port};
+  absent_.Forget(peer);
   const bool has_cookie = init->cookie.length > 0;
   const auto made =
       has_cookie ? cookies_.Check(now, peer, init->nonce, init->cookie) : std::nullopt;
@@ -160,7 +201,11 @@ std::optional<DropReason> Handshaker::AnswerInit(Time now, const wire::Init& ini
                                                  InitVerdict verdict, const ReturnPath& back) {
   switch (verdict) {
     case InitVerdict::kSendCookie:
+      return std::nullopt;
     case InitVerdict::kIgnore:
+      if (known->up) return std::nullopt;
+      known->attempt->Resume(now);  // it counts on ours
+      life_->session_timers().Schedule(known->timer, known->attempt->NextTimeout());
       return std::nullopt;
     case InitVerdict::kRepeatAccept:
       return Answer(wire::Accept{init.nonce, HelloOf(*known)}, back);
@@ -207,6 +252,7 @@ std::optional<DropReason> Handshaker::OnCookie(Time now, wire::Bytes packet,
   if (!reply) return DropReason::kBadHandshake;
   Session* session = FindAttempt(reply->nonce, back);
   if (session == nullptr || session->up) return DropReason::kBadHandshake;
+  absent_.Forget(session->peer);
   session->attempt->OnCookie(now, reply->cookie);
   if (session->attempt->Poll(now) == ClientHandshake::Action::kSendInit) QueueInit(*session);
   return std::nullopt;
@@ -226,6 +272,7 @@ std::optional<DropReason> Handshaker::OnAccept(Time now, wire::Bytes packet,
     fits = hello.channels[i].app_class == session->offers[i].app_class;
   }
   if (!fits) return DropReason::kBadHandshake;
+  absent_.Forget(session->peer);
   Forget(*session);
   session->congestion = hello.congestion;
   session->path.Learn(back.link);
@@ -240,9 +287,33 @@ std::optional<DropReason> Handshaker::OnReject(Time now, wire::Bytes packet,
   if (!reject) return DropReason::kBadHandshake;
   Session* session = FindAttempt(reject->nonce, back);
   if (session == nullptr || session->up) return DropReason::kBadHandshake;
+  if (reject->reason != wire::RejectReason::kBusy) {
+    GiveUpOn(now, *session, Absence::kRejected);
+    return std::nullopt;
+  }
   Forget(*session);
   life_->TakeDown(*session, ECONNREFUSED);
   return std::nullopt;
+}
+
+void Handshaker::OnUnreachable(Time now, const Unreachable& error) {
+  Session* session = sessions_->FindByPeer(error.destination);
+  if (session == nullptr || session->up) return;
+  // Old hosts and routers quote as little as the UDP header (RFC 792); what is quoted must be ours.
+  if (error.quoted >= wire::kHeaderSize) {
+    wire::PacketHeader header;
+    const auto parsed = wire::PacketHeader::Parse(wire::Bytes(error.header), &header);
+    const bool our_init = parsed == wire::PacketError::kNone &&
+                          header.type == wire::PacketType::kInit && header.number == session->nonce;
+    if (!our_init) return;
+  }
+  GiveUpOn(now, *session, Absence::kUnreachable);
+}
+
+void Handshaker::GiveUpOn(Time now, Session& session, Absence why) {
+  absent_.Remember(now, session.peer, why);
+  Forget(session);
+  life_->TakeDown(session, EPROTONOSUPPORT);
 }
 
 void Handshaker::AnswerStale(Time now, uint64_t token, const ReturnPath& back) {
@@ -264,8 +335,15 @@ void Handshaker::OnSessionTimer(Time now, Session& session) {
       life_->TakeDown(session, session.path.known() ? ETIMEDOUT : EHOSTUNREACH);
       return;
     case ClientHandshake::Action::kSendInit:
-      life_->session_timers().Schedule(session.timer, session.attempt->give_up());
+      life_->session_timers().Schedule(session.timer, session.attempt->deadline());
       QueueInit(session);
+      return;
+    case ClientHandshake::Action::kSilent:
+      absent_.Remember(now, session.peer, Absence::kSilent);
+      session.attempt->OnSilent();
+      if (!session.attempt->asking() && session.waiting_to_send.linked) waiting_.Remove(session);
+      life_->session_timers().Schedule(session.timer, session.attempt->NextTimeout());
+      life_->ReportSilent(session);
       return;
     case ClientHandshake::Action::kNone:
       life_->session_timers().Schedule(session.timer, session.attempt->NextTimeout());

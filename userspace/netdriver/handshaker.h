@@ -7,6 +7,10 @@
 // Connect on, or from an INIT with a good cookie. Our INITs wait in a list until they can be sent:
 // for a lane's buffer, for the next hop.
 //
+// It also finds out which peers do not speak NetChannel (Absence), and remembers it for who asks
+// with Probe. An ICMP error is taken for an answer when it is about the INIT of an attempt of ours:
+// who forges one without seeing our packets can make a connection fall back, and no more.
+//
 // Owner: the driver. Thread: the one that runs it. Errors: DropReason for packets, events for
 // sessions.
 #pragma once
@@ -17,6 +21,8 @@
 #include "absl/status/statusor.h"
 #include "base/intrusive_list.h"
 #include "base/rng.h"
+#include "netdriver/absence.h"
+#include "netdriver/absent_peers.h"
 #include "netdriver/cookie_jar.h"
 #include "netdriver/driver_config.h"
 #include "netdriver/drop_reason.h"
@@ -36,12 +42,15 @@ class Handshaker {
   ~Handshaker();
 
   absl::StatusOr<SessionHandle> Connect(Time now, const wire::IpEndpoint& peer);
+  absl::StatusOr<SessionHandle> Probe(Time now, const wire::IpEndpoint& peer);
+  std::optional<Absence> AbsenceOf(Time now, const wire::IpEndpoint& peer);
 
   // A handshake packet in one piece, checksum verified. nullopt when it was used.
   std::optional<DropReason> OnPacket(Time now, wire::PacketType type, wire::Bytes packet,
                                      const ReturnPath& back);
   // A packet of a version that we do not speak: an INIT is told which ones we do.
   std::optional<DropReason> OnOtherVersion(wire::Bytes packet, const ReturnPath& back);
+  void OnUnreachable(Time now, const Unreachable& error);
   // Data with a token that is nobody's: its sender is told, kMaxStalePerSecond times a second.
   void AnswerStale(Time now, uint64_t token, const ReturnPath& back);
 
@@ -66,6 +75,12 @@ class Handshaker {
   std::optional<DropReason> AnswerInit(Time now, const wire::Init& init,
                                        const wire::IpEndpoint& peer, Session* known,
                                        InitVerdict verdict, const ReturnPath& back);
+  // Why there can be no session with `peer`, whatever it says.
+  std::optional<Absence> Exclude(const wire::IpAddress& peer);
+  // Our attempt at `peer`, in a new session if need be.
+  absl::StatusOr<Session*> Attempt(Time now, const wire::IpEndpoint& peer);
+  // Ends our attempt: the peer will not speak NetChannel with us.
+  void GiveUpOn(Time now, Session& session, Absence why);
   // Makes the server's side of a session and answers; `session` is fresh or our own attempt.
   std::optional<DropReason> Accept(Time now, Session& session, const wire::Init& init,
                                    const ReturnPath& back);
@@ -88,6 +103,7 @@ class Handshaker {
   Rng* rng_;
   SessionTable* sessions_;
   SessionLife* life_;
+  AbsentPeers absent_;
   CookieJar cookies_;
   ReplyQueue replies_;
   IntrusiveList<Session, &Session::waiting_to_send> waiting_;

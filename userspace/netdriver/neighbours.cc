@@ -78,22 +78,23 @@ void NetlinkNextHops::Apply(const wire::IpAddress& destination, const NeighbourA
   if (answer.address) entry.header = BuildLinkHeader(*answer.address, entry.link, destination);
 }
 
-std::optional<LinkHeader> NetlinkNextHops::Find(const wire::IpAddress& destination) {
-  if (const auto known = entries_.find(destination); known != entries_.end()) {
-    const Entry& entry = known->second;
-    if (entry.has_route && !entry.header) {
-      routes_->Solicit(entry.route.interface, entry.route.next_hop);
-    }
-    return entry.header;
-  }
+const NetlinkNextHops::Entry& NetlinkNextHops::Look(const wire::IpAddress& destination) {
+  if (const auto known = entries_.find(destination); known != entries_.end()) return known->second;
   if (entries_.size() >= kMaxEntries) entries_.clear();
   auto asked = Ask(destination);
-  const Entry entry = asked.ok() ? *std::move(asked) : Entry{};
-  entries_.emplace(destination, entry);
+  return entries_.emplace(destination, asked.ok() ? *std::move(asked) : Entry{}).first->second;
+}
+
+std::optional<LinkHeader> NetlinkNextHops::Find(const wire::IpAddress& destination) {
+  const Entry& entry = Look(destination);
   if (entry.has_route && !entry.header) {
     routes_->Solicit(entry.route.interface, entry.route.next_hop);
   }
   return entry.header;
+}
+
+bool NetlinkNextHops::Reaches(const wire::IpAddress& destination) {
+  return Look(destination).has_route;
 }
 
 absl::Status NetlinkNextHops::Explain(const wire::IpAddress& destination) {

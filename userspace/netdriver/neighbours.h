@@ -41,6 +41,7 @@ class NetlinkNextHops final : public NextHops {
 
   std::optional<LinkHeader> Find(const wire::IpAddress& destination) override;
   uint64_t version() const override { return version_; }
+  bool Reaches(const wire::IpAddress& destination) override;
 
   // Readable when Poll() has something to do.
   int fd() const;
@@ -68,6 +69,8 @@ class NetlinkNextHops final : public NextHops {
   static int OnMessage(nl_msg* message, void* self);
   void OnNeighbour(nlmsghdr* header);
   void Forget();
+  // What is cached, or is now. Valid until the next call.
+  const Entry& Look(const wire::IpAddress& destination);
   absl::StatusOr<Entry> Ask(const wire::IpAddress& destination);
   void Apply(const wire::IpAddress& destination, const NeighbourAnswer& answer, Entry& entry);
 

@@ -28,6 +28,12 @@ class NextHops {
   // changed.
   virtual std::optional<LinkHeader> Find(const wire::IpAddress& destination) = 0;
   virtual uint64_t version() const = 0;
+  // False when frames to `destination` do not leave through this host's lanes at all, now: it has
+  // no route, or one through another interface. Hops that are given by hand reach everything.
+  virtual bool Reaches(const wire::IpAddress& destination) {
+    (void)destination;
+    return true;
+  }
 };
 
 }  // namespace netchannel

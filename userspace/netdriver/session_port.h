@@ -20,6 +20,7 @@
 #include "absl/types/span.h"
 #include "base/stream.h"
 #include "base/units.h"
+#include "netdriver/absence.h"
 #include "netdriver/device.h"
 #include "wire/address.h"
 #include "wire/packet_layout.h"
@@ -70,7 +71,8 @@ struct DriverEvent {
   enum class Kind : uint8_t {
     kSessionUp,     // handshake complete; channels may be used
     kSessionDown,   // `error` says why, as an errno: ETIMEDOUT, ECONNRESET, ECONNREFUSED,
-                    // EHOSTUNREACH
+                    // EHOSTUNREACH, EPROTONOSUPPORT (Absence says why)
+    kPeerSilent,    // no answer within the probe time; who is patient goes on waiting
     kAcknowledged,  // `segment` reached the peer's stack
   };
   Kind kind;
@@ -92,7 +94,13 @@ class SessionPort {
 
   // The session with the peer's stack at `peer`, starting the handshake when there is none. Comes
   // with kSessionUp (also when it exists: ask IsUp) or kSessionDown.
+  // Unimplemented: there can be none; AbsenceOf says why.
   virtual absl::StatusOr<SessionHandle> Connect(Time now, const wire::IpEndpoint& peer) = 0;
+  // As Connect, for who can do without NetChannel: what is remembered of the peer counts, and
+  // kPeerSilent comes after the probe time.
+  virtual absl::StatusOr<SessionHandle> Probe(Time now, const wire::IpEndpoint& peer) = 0;
+  // What is known against NetChannel at `peer`.
+  virtual std::optional<Absence> AbsenceOf(Time now, const wire::IpEndpoint& peer) = 0;
   virtual bool IsUp(SessionHandle session) const = 0;
   // Streams that hold the session open. Without any for the idle timeout it is closed.
   virtual void AddReference(SessionHandle session) = 0;

@@ -181,6 +181,13 @@ void SocketCore::ArmTimer(VirtualSocket& socket) {
   if (deadline < socket.timer.deadline()) timers.Schedule(socket.timer, deadline);
 }
 
+void SocketCore::NoteFallback(const VirtualSocket& socket, const wire::IpEndpoint& peer,
+                              Absence why) {
+  if (!socket.options.probe) return;
+  if (fallbacks.size() == kMaxFallbacks) fallbacks.pop_front();
+  fallbacks.push_back({socket.owner, peer, why});
+}
+
 VirtualSocket* SocketCore::SocketOf(StreamHandle stream) {
   return streams->Find(stream) != nullptr ? by_slot_[stream.slot] : nullptr;
 }

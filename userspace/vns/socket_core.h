@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "base/intrusive_list.h"
@@ -73,7 +74,13 @@ class SocketCore {
   VirtualSocket* SocketOfSlot(FlowId flow) const { return by_slot_[flow]; }
   StreamEntry& EntryOf(const VirtualSocket& socket) { return *streams->Find(socket.stream); }
 
+  // For PollFallback, when the socket probes.
+  void NoteFallback(const VirtualSocket& socket, const wire::IpEndpoint& peer, Absence why);
+
   std::vector<SocketStatus> List() const;
+
+  // Between two rounds of the stack; what does not fit is missing in a log, and nowhere else.
+  static constexpr size_t kMaxFallbacks = 256;
 
   // Since the peer's last sign, or since close(), an orphan waits this long (Linux's
   // tcp_fin_timeout).
@@ -91,6 +98,7 @@ class SocketCore {
   PortTable ports;
   TimerWheel timers;
   SocketStats stats;
+  std::deque<Fallback> fallbacks;
   IntrusiveList<VirtualSocket, &VirtualSocket::changed_link> changed;
   IntrusiveList<VirtualSocket, &VirtualSocket::control_link> control;
 

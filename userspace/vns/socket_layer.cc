@@ -151,6 +151,9 @@ void SocketLayer::OnDriverEvent(Time now, const DriverEvent& event) {
     case DriverEvent::Kind::kSessionDown:
       impl_->opening.OnSessionDown(now, event.session, event.error);
       break;
+    case DriverEvent::Kind::kPeerSilent:
+      impl_->opening.OnPeerSilent(now, event.session);
+      break;
     case DriverEvent::Kind::kAcknowledged:
       impl_->sending.OnAcknowledged(now, event.segment);
       break;
@@ -171,6 +174,14 @@ std::optional<SocketId> SocketLayer::PollChanged() {
   const VirtualSocket* socket = impl_->core.changed.PopFront();
   if (socket == nullptr) return std::nullopt;
   return socket->id;
+}
+
+std::optional<Fallback> SocketLayer::PollFallback() {
+  auto& waiting = impl_->core.fallbacks;
+  if (waiting.empty()) return std::nullopt;
+  const Fallback oldest = waiting.front();
+  waiting.pop_front();
+  return oldest;
 }
 
 const SocketView* SocketLayer::View(SocketId id) const {

@@ -31,6 +31,7 @@
 #include "base/rng.h"
 #include "base/stream.h"
 #include "base/units.h"
+#include "netdriver/absence.h"
 #include "netdriver/session_port.h"
 #include "netdriver/stream_table.h"
 #include "netscheduler/scheduler.h"
@@ -80,9 +81,17 @@ struct SocketView {
   wire::IpEndpoint local, peer;
 };
 
+// A probing connect that found no NetChannel: its application will go another way.
+struct Fallback {
+  uint32_t owner = 0;
+  wire::IpEndpoint peer;
+  Absence why = Absence::kSilent;
+};
+
 struct SocketOptions {
   AppClass app_class = AppClass::kThroughput;
   bool reuse_address = false;
+  bool probe = false;  // connect() does not wait for a peer that may not speak NetChannel
   bool keepalive = false;
   Duration keepalive_idle = Duration::Seconds(7200);
   Duration keepalive_interval = Duration::Seconds(75);
@@ -125,6 +134,8 @@ class SocketLayer {
   // The oldest waiting connection; EAGAIN when none. The new socket's buffers belong to the
   // listener's owner.
   Created Accept(SocketId listener);
+  // EPROTONOSUPPORT, now or as the change: there is no NetChannel at the peer
+  // (netdriver/absence.h).
   int Connect(Time now, SocketId socket, const wire::IpEndpoint& peer);
   enum class Direction : uint8_t { kRead = 1, kWrite = 2, kBoth = 3 };
   int Shutdown(Time now, SocketId socket, Direction how);
@@ -151,6 +162,9 @@ class SocketLayer {
 
   // A socket whose view has changed since it was last returned, each once.
   std::optional<SocketId> PollChanged();
+  // Connects of probing sockets that found no NetChannel, oldest first. At most kMaxFallbacks wait;
+  // at the bound the oldest goes untold.
+  std::optional<Fallback> PollFallback();
   // nullptr when there is no such socket. Valid until the socket's next change.
   const SocketView* View(SocketId socket) const;
   // The application saw `error`.

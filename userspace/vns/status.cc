@@ -19,6 +19,8 @@ SocketStatus StatusOf(VirtualSocket& socket) {
       .peer = view.peer,
       .session = socket.session,
       .stream = socket.stream.valid() ? socket.stream_id : 0,
+      .sent = socket.send.nxt(),
+      .received = socket.receive.received(),
       .unread = socket.receive.unread(),
       .window = socket.receive.window(),
       .unacknowledged = socket.send.nxt() - socket.send.una(),

@@ -38,7 +38,9 @@ struct SocketStatus {
   AppClass app_class = AppClass::kThroughput;
   wire::IpEndpoint local, peer;
   SessionHandle session;
-  StreamId stream = 0;  // 0: none
+  StreamId stream = 0;     // 0: none
+  ByteCount sent = 0;      // of the stream, each byte once
+  ByteCount received = 0;  // without gaps
   ByteCount unread = 0;
   ByteCount window = 0;          // what we let the peer send ahead of the reader
   ByteCount unacknowledged = 0;  // sent

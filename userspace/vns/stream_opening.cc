@@ -13,6 +13,8 @@ int ErrorOf(const absl::Status& status) {
       return ENOBUFS;
     case absl::StatusCode::kPermissionDenied:
       return EACCES;
+    case absl::StatusCode::kUnimplemented:
+      return EPROTONOSUPPORT;
     default:
       return EHOSTUNREACH;
   }
@@ -40,12 +42,13 @@ int StreamOpening::Connect(Time now, VirtualSocket& socket, const wire::IpEndpoi
   const wire::LocalAddresses& own = core_.config.addresses;
   const bool reachable =
       !peer.address.is_unspecified() && !own.Has(peer.address) && own.For(peer.address).has_value();
-  if (!reachable) return EHOSTUNREACH;
+  if (!reachable) return NoChannelTo(now, socket, peer);
   if (const int error = TakeNames(socket, peer); error != 0) return error;
-  const auto session = core_.port->Connect(now, {peer.address, core_.config.peer_base_port});
+  const auto session = FindSession(now, socket, peer.address);
   if (!session.ok()) {
     GiveNamesBack(socket, peer);
-    return ErrorOf(session.status());
+    const int error = ErrorOf(session.status());
+    return error == EPROTONOSUPPORT ? NoChannelTo(now, socket, peer) : error;
   }
   socket.opener = true;
   socket.state = SocketState::kConnecting;
@@ -59,6 +62,19 @@ int StreamOpening::Connect(Time now, VirtualSocket& socket, const wire::IpEndpoi
   core_.MarkChanged(socket);
   if (core_.port->IsUp(*session)) BeginOpen(now, socket);
   return EINPROGRESS;
+}
+
+absl::StatusOr<SessionHandle> StreamOpening::FindSession(Time now, const VirtualSocket& socket,
+                                                         const wire::IpAddress& peer) {
+  const wire::IpEndpoint stack{peer, core_.config.peer_base_port};
+  return socket.options.probe ? core_.port->Probe(now, stack) : core_.port->Connect(now, stack);
+}
+
+int StreamOpening::NoChannelTo(Time now, const VirtualSocket& socket,
+                               const wire::IpEndpoint& peer) {
+  const auto why = core_.port->AbsenceOf(now, {peer.address, core_.config.peer_base_port});
+  core_.NoteFallback(socket, peer, why.value_or(Absence::kSilent));
+  return EPROTONOSUPPORT;
 }
 
 // A failed connect may be repeated on the same socket, as on Linux, unless bytes have moved.
@@ -113,7 +129,26 @@ void StreamOpening::OnSessionUp(Time now, SessionHandle session) {
   }
 }
 
+void StreamOpening::OnPeerSilent(Time now, SessionHandle session) {
+  const SessionStreams* streams = core_.sessions.Find(session);
+  VirtualSocket* next = streams == nullptr ? nullptr : streams->sockets.front();
+  while (next != nullptr) {
+    VirtualSocket& socket = *next;
+    next = socket.session_link.next;
+    if (socket.stream_state != StreamState::kWaitSession || !socket.options.probe) continue;
+    const int error = NoChannelTo(now, socket, socket.peer);
+    ending_.Fail(now, socket, error);
+  }
+}
+
+void StreamOpening::NoteAbsence(Time now, SessionHandle session) {
+  const SessionStreams* streams = core_.sessions.Find(session);
+  if (streams == nullptr) return;
+  for (const VirtualSocket& socket : streams->sockets) NoChannelTo(now, socket, socket.peer);
+}
+
 void StreamOpening::OnSessionDown(Time now, SessionHandle session, int error) {
+  if (error == EPROTONOSUPPORT) NoteAbsence(now, session);
   IntrusiveList<VirtualSocket, &VirtualSocket::session_link> again;
   SessionStreams* streams = error == ECONNRESET ? core_.sessions.Find(session) : nullptr;
   VirtualSocket* next = streams == nullptr ? nullptr : streams->sockets.front();
@@ -136,7 +171,7 @@ bool StreamOpening::MayOpenAgain(const VirtualSocket& socket) {
 
 // The connect timeout goes on from the first attempt.
 void StreamOpening::OpenAgain(Time now, VirtualSocket& socket) {
-  const auto session = core_.port->Connect(now, {socket.peer.address, core_.config.peer_base_port});
+  const auto session = FindSession(now, socket, socket.peer.address);
   if (!session.ok()) {
     ending_.EnterClosed(socket, ErrorOf(session.status()));
     return;

@@ -18,6 +18,8 @@ class StreamOpening {
   StreamOpening(SocketCore* core, StreamEnding* ending) : core_(*core), ending_(*ending) {}
 
   int Connect(Time now, VirtualSocket& socket, const wire::IpEndpoint& peer);
+  // Nobody answers: those who only probe are done. The others go on waiting.
+  void OnPeerSilent(Time now, SessionHandle session);
   void OnSessionUp(Time now, SessionHandle session);
   // Streams that were not accepted yet are opened again in a new session, if the peer is only
   // another one than before (it restarted, or closed the idle session while our OPEN was on its
@@ -32,9 +34,15 @@ class StreamOpening {
   void Forbid(Time now, SessionHandle session, StreamId id);
 
  private:
+  absl::StatusOr<SessionHandle> FindSession(Time now, const VirtualSocket& socket,
+                                            const wire::IpAddress& peer);
   int StartOver(VirtualSocket& socket);
   int TakeNames(VirtualSocket& socket, const wire::IpEndpoint& peer);
   void GiveNamesBack(VirtualSocket& socket, const wire::IpEndpoint& peer);
+  // EPROTONOSUPPORT, and why.
+  int NoChannelTo(Time now, const VirtualSocket& socket, const wire::IpEndpoint& peer);
+  // Its handshake has found that the peer does not speak NetChannel.
+  void NoteAbsence(Time now, SessionHandle session);
   void BeginOpen(Time now, VirtualSocket& socket);
   static bool MayOpenAgain(const VirtualSocket& socket);
   void OpenAgain(Time now, VirtualSocket& socket);

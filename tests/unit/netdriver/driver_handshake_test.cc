@@ -305,7 +305,8 @@ TEST_F(DriverHandshakeTest, AnotherVersionIsRefusedWithAReason) {
   const SessionHandle session = Connect(a_, b_);
   network_.RunFor(Duration::Millis(1));
   EXPECT_EQ(b_.driver().drops(DropReason::kBadVersion), 1u);
-  EXPECT_EQ(a_.DownError(session), ECONNREFUSED);
+  EXPECT_EQ(a_.DownError(session), EPROTONOSUPPORT);
+  EXPECT_EQ(a_.driver().AbsenceOf(network_.now(), b_.endpoint()), Absence::kRejected);
 }
 
 TEST_F(DriverHandshakeTest, AFullHostRefuses) {

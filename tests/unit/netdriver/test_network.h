@@ -30,10 +30,13 @@ class TestNextHops final : public NextHops {
     known_ = known;
     ++version_;
   }
+  bool Reaches(const wire::IpAddress&) override { return reaches_; }
+  void SetReaches(bool reaches) { reaches_ = reaches; }
   int finds = 0;
 
  private:
   bool known_ = true;
+  bool reaches_ = true;
   uint64_t version_ = 0;
 };
 

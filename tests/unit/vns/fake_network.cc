@@ -44,6 +44,11 @@ std::string Pattern(size_t length, uint64_t offset) {
 
 // ---- FakePort
 
+absl::StatusOr<SessionHandle> FakePort::Probe(Time now, const wire::IpEndpoint& to) {
+  ++probes;
+  return Connect(now, to);
+}
+
 absl::StatusOr<SessionHandle> FakePort::Connect(Time, const wire::IpEndpoint& to) {
   if (refuse_connect.has_value()) return *refuse_connect;
   Require(to == peer, "connect to a host that is not there");

@@ -44,6 +44,8 @@ struct FakePacket {
 class FakePort final : public SessionPort {
  public:
   absl::StatusOr<SessionHandle> Connect(Time now, const wire::IpEndpoint& peer) override;
+  absl::StatusOr<SessionHandle> Probe(Time now, const wire::IpEndpoint& peer) override;
+  std::optional<Absence> AbsenceOf(Time, const wire::IpEndpoint&) override { return absence; }
   bool IsUp(SessionHandle session) const override { return up && session == handle; }
   void AddReference(SessionHandle) override { ++references; }
   void DropReference(Time, SessionHandle) override { --references; }
@@ -63,6 +65,8 @@ class FakePort final : public SessionPort {
   ByteCount limit = 256 * 1024;  // of each channel
   int references = 0;
   std::optional<absl::Status> refuse_connect;
+  std::optional<Absence> absence;
+  int probes = 0;
   std::vector<ChannelInfo> channels;
   std::vector<std::deque<Segment>> queues;  // by channel
   std::vector<Segment> enqueued_log;        // everything that was ever taken

@@ -147,9 +147,96 @@ TEST_F(OpeningTest, AnUnreachableStackIsReportedAtOnce) {
 }
 
 TEST_F(OpeningTest, TheOwnHostIsNotReachedThroughTheStack) {
-  a_.Connect(net_.now, {a_.address, 80}, EHOSTUNREACH);
-  a_.Connect(net_.now, {wire::IpAddress::V4(0), 80}, EHOSTUNREACH);
-  a_.Connect(net_.now, {*wire::IpAddress::Parse("fd00::1"), 80}, EHOSTUNREACH);
+  a_.Connect(net_.now, {a_.address, 80}, EPROTONOSUPPORT);
+  a_.Connect(net_.now, {wire::IpAddress::V4(0), 80}, EPROTONOSUPPORT);
+  a_.Connect(net_.now, {*wire::IpAddress::Parse("fd00::1"), 80}, EPROTONOSUPPORT);
+}
+
+SocketId CreateProbing(FakeHost& host) {
+  const SocketId socket = host.Create(7);
+  SocketOptions options;
+  options.probe = true;
+  EXPECT_EQ(host.layer->SetOptions(socket, options), 0);
+  return socket;
+}
+
+TEST_F(OpeningTest, WithoutNetChannelAtThePeerAProbingConnectSaysSoAndIsNoted) {
+  a_.port.refuse_connect = absl::UnimplementedError("none there");
+  a_.port.absence = Absence::kUnreachable;
+  const SocketId client = CreateProbing(a_);
+  EXPECT_EQ(a_.layer->Connect(net_.now, client, net_.server_endpoint()), EPROTONOSUPPORT);
+  EXPECT_EQ(a_.port.probes, 1);
+  const auto noted = a_.layer->PollFallback();
+  ASSERT_TRUE(noted);
+  EXPECT_EQ(noted->owner, 7u);
+  EXPECT_EQ(noted->peer, net_.server_endpoint());
+  EXPECT_EQ(noted->why, Absence::kUnreachable);
+  EXPECT_FALSE(a_.layer->PollFallback());
+}
+
+TEST_F(OpeningTest, APatientConnectIsNotNotedAsAFallback) {
+  a_.port.refuse_connect = absl::UnimplementedError("none there");
+  a_.Connect(net_.now, net_.server_endpoint(), EPROTONOSUPPORT);
+  EXPECT_EQ(a_.port.probes, 0);
+  EXPECT_FALSE(a_.layer->PollFallback());
+}
+
+TEST_F(OpeningTest, ASilentPeerEndsProbingConnectsOnly) {
+  net_.hold_handshake = true;
+  b_.Listen(80);
+  const SocketId probing = CreateProbing(a_);
+  ASSERT_EQ(a_.layer->Connect(net_.now, probing, net_.server_endpoint()), EINPROGRESS);
+  const SocketId patient = a_.Connect(net_.now, net_.server_endpoint());
+  a_.layer->OnDriverEvent(net_.now, {DriverEvent::Kind::kPeerSilent, a_.port.handle, Segment{}, 0});
+  EXPECT_EQ(a_.View(probing).state, SocketState::kClosed);
+  EXPECT_EQ(a_.View(probing).error, EPROTONOSUPPORT);
+  EXPECT_EQ(a_.View(patient).state, SocketState::kConnecting);
+  EXPECT_TRUE(a_.layer->PollFallback());
+  net_.hold_handshake = false;
+  net_.Run();
+  EXPECT_EQ(a_.View(patient).state, SocketState::kConnected);
+}
+
+TEST_F(OpeningTest, AHandshakeThatFindsNoNetChannelNotesTheProbingSockets) {
+  net_.hold_handshake = true;
+  a_.port.absence = Absence::kRejected;
+  const SocketId probing = CreateProbing(a_);
+  ASSERT_EQ(a_.layer->Connect(net_.now, probing, net_.server_endpoint()), EINPROGRESS);
+  a_.Connect(net_.now, net_.server_endpoint());
+  net_.BreakSession(EPROTONOSUPPORT);
+  EXPECT_EQ(a_.View(probing).error, EPROTONOSUPPORT);
+  const auto noted = a_.layer->PollFallback();
+  ASSERT_TRUE(noted);
+  EXPECT_EQ(noted->why, Absence::kRejected);
+  EXPECT_FALSE(a_.layer->PollFallback());
+}
+
+// The program that falls back closes the socket, or uses it again.
+TEST_F(OpeningTest, AfterAFailedProbeTheSocketMayConnectElsewhere) {
+  a_.port.refuse_connect = absl::UnimplementedError("none there");
+  const SocketId client = CreateProbing(a_);
+  ASSERT_EQ(a_.layer->Connect(net_.now, client, net_.server_endpoint()), EPROTONOSUPPORT);
+  a_.port.refuse_connect.reset();
+  b_.Listen(80);
+  EXPECT_EQ(a_.layer->Connect(net_.now, client, net_.server_endpoint()), EINPROGRESS);
+  net_.Run();
+  EXPECT_EQ(a_.View(client).state, SocketState::kConnected);
+}
+
+TEST_F(OpeningTest, FallbacksThatNobodyAsksForAreBounded) {
+  a_.port.refuse_connect = absl::UnimplementedError("none there");
+  const SocketId client = CreateProbing(a_);
+  for (uint16_t port = 1; port <= 1000; ++port) {
+    ASSERT_EQ(a_.layer->Connect(net_.now, client, {b_.address, port}), EPROTONOSUPPORT);
+  }
+  size_t count = 0;
+  uint16_t last = 0;
+  while (const auto noted = a_.layer->PollFallback()) {
+    ++count;
+    last = noted->peer.port;
+  }
+  EXPECT_LE(count, 256u);
+  EXPECT_EQ(last, 1000);
 }
 
 TEST_F(OpeningTest, AnIpv6ConnectionHasTheIpv6Address) {

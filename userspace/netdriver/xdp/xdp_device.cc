@@ -10,7 +10,6 @@
 #include "netdriver/xdp/port_reservation.h"
 #include "netdriver/xdp/queue_port.h"
 #include "netdriver/xdp/stall_detector.h"
-#include "netdriver/xdp/unique_fd.h"
 #include "netdriver/xdp/xsk_set.h"
 
 namespace netchannel {
@@ -75,7 +74,7 @@ struct XdpDevice::Impl {
   std::vector<std::unique_ptr<XdpLane>> lanes;
   std::vector<Lane*> lane_views;
   std::unique_ptr<xdp::XskSet> sockets;  // after what it points into
-  std::vector<xdp::UniqueFd> reserved_ports;
+  xdp::PortReservation reserved_ports;
   std::vector<wire::IpAddress> inserted_addresses;
   bool entries_inserted = false;
   xdp::BindMode mode;
@@ -165,7 +164,8 @@ uint32_t XdpDevice::Impl::SlotOf(size_t lane) const {
 }
 
 absl::Status XdpDevice::Impl::InsertEntries() {
-  auto reserved = xdp::ReservePorts(config.base_port, static_cast<uint32_t>(lanes.size()));
+  auto reserved =
+      xdp::PortReservation::Reserve(config.base_port, static_cast<uint32_t>(lanes.size()));
   if (!reserved.ok()) return reserved.status();
   reserved_ports = *std::move(reserved);
 
@@ -247,6 +247,12 @@ absl::Status XdpDevice::Rebuild() {
   if (auto status = impl_->OpenSockets(); !status.ok()) return status;
   ++impl_->rebuilds;
   return impl_->InsertSockets();
+}
+
+absl::Span<const int> XdpDevice::error_fds() const { return impl_->reserved_ports.error_fds(); }
+
+std::optional<Unreachable> XdpDevice::PollUnreachable() {
+  return impl_->reserved_ports.PollUnreachable();
 }
 
 uint32_t XdpDevice::borrowed_chunks() const {

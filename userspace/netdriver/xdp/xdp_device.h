@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@
 #include "absl/types/span.h"
 #include "base/stream.h"
 #include "base/units.h"
+#include "netdriver/absence.h"
 #include "netdriver/device.h"
 #include "netdriver/xdp/interface.h"
 #include "netdriver/xdp/steering_maps.h"
@@ -78,6 +80,11 @@ class XdpDevice {
   absl::StatusOr<bool> Supervise(Time now);
   // What Supervise does on a stall.
   absl::Status Rebuild();
+
+  // ICMP errors about what the lanes have sent (xdp/port_reservation.h says when the descriptors
+  // poll).
+  absl::Span<const int> error_fds() const;
+  std::optional<Unreachable> PollUnreachable();
 
   // Received chunks that have not been released, over all lanes: 0 when every frame is home.
   uint32_t borrowed_chunks() const;
