@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "cli/status_connections.h"
 #include "cli/status_socket.h"
 #include "cli/status_table.h"
 
@@ -17,6 +18,8 @@ CLI::App* AddStatusCommand(CLI::App& app, StatusOptions& options) {
   command->add_option("--directory", options.directory, "where the stacks' status sockets are")
       ->capture_default_str();
   command->add_option("--pid", options.pid, "only the stack in this process");
+  command->add_flag("--connections", options.connections,
+                    "only the connections, whose they are, and what went over the kernel's TCP");
   command->add_flag("--json", options.json, "print JSON: one array with an object a stack");
   return command;
 }
@@ -34,7 +37,7 @@ absl::Status RunStatus(const StatusOptions& options) {
     if (status.is_discarded()) {
       return absl::DataLossError(absl::StrCat(path, ": the stack's answer is not JSON"));
     }
-    all.push_back(std::move(status));
+    all.push_back(options.connections ? SelectConnections(status) : std::move(status));
   }
   if (options.json) {
     std::printf("%s\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());

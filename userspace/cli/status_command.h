@@ -15,7 +15,8 @@ namespace netchannel::cli {
 
 struct StatusOptions {
   std::string directory = "/run/netchannel";
-  int pid = 0;  // 0: every stack
+  int pid = 0;               // 0: every stack
+  bool connections = false;  // only who is connected to whom, and by which path
   bool json = false;
 };
 

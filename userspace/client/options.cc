@@ -28,6 +28,7 @@ constexpr Range kRanges[] = {
     {NC_NONBLOCK, 0, 1},
     {NC_NODELAY, 0, 1},
     {NC_REUSEADDR, 0, 1},
+    {NC_PROBE, 0, 1},
     {NC_KEEPALIVE, 0, 1},
     {NC_KEEPIDLE_MS, 1, INT_MAX},
     {NC_KEEPINTERVAL_MS, 1, INT_MAX},
@@ -60,6 +61,9 @@ bool SetInRecord(nc_option option, int value, ipc::Options* record) {
     case NC_REUSEADDR:
       record->reuse_address = static_cast<uint8_t>(value);
       return true;
+    case NC_PROBE:
+      record->probe = static_cast<uint8_t>(value);
+      return true;
     case NC_KEEPALIVE:
       record->keepalive = static_cast<uint8_t>(value);
       return true;
@@ -89,6 +93,8 @@ int GetFromRecord(nc_option option, const ipc::Options& record) {
       return record.app_class;
     case NC_REUSEADDR:
       return record.reuse_address;
+    case NC_PROBE:
+      return record.probe;
     case NC_KEEPALIVE:
       return record.keepalive;
     case NC_KEEPIDLE_MS:

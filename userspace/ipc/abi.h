@@ -80,6 +80,7 @@ enum class Op : uint32_t {
   kShutdown,
   kClose,
   kSetOptions,
+  kReportFallback,  // `address` went over the kernel's TCP, `argument` (FallbackReason) says why
 };
 
 struct Address {  // as wire::IpEndpoint
@@ -90,7 +91,7 @@ struct Address {  // as wire::IpEndpoint
 
 struct Options {  // as SocketOptions (vns/socket_layer.h); times in milliseconds, linger_ms < 0:
                   // off
-  uint8_t app_class, reuse_address, keepalive, reserved;
+  uint8_t app_class, reuse_address, keepalive, probe;
   uint32_t keepalive_idle_ms, keepalive_interval_ms, keepalive_count, user_timeout_ms;
   int32_t linger_ms;
 };

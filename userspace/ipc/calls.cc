@@ -22,7 +22,8 @@ bool IsDone(void* call) {
 }
 
 bool IsKnown(uint32_t op) {
-  return op >= static_cast<uint32_t>(Op::kCreate) && op <= static_cast<uint32_t>(Op::kSetOptions);
+  return op >= static_cast<uint32_t>(Op::kCreate) &&
+         op <= static_cast<uint32_t>(Op::kReportFallback);
 }
 
 }  // namespace
@@ -114,7 +115,7 @@ std::optional<CallRequest> CallServer::Take(uint32_t index) {
   request.op = static_cast<Op>(op);
   request.socket = *const_cast<volatile uint32_t*>(&call->socket);
   request.argument = *const_cast<volatile uint32_t*>(&call->argument);
-  if (!IsKnown(op) || (request.op != Op::kCreate && request.socket >= region_.socket_count())) {
+  if (!IsKnown(op) || (NamesASocket(request.op) && request.socket >= region_.socket_count())) {
     Complete(index, EINVAL, kNoIndex);
     return std::nullopt;
   }

@@ -30,6 +30,9 @@ struct CallRequest {
   Options options{};  // kSetOptions
 };
 
+// Whether the operation is one on CallRequest::socket.
+constexpr bool NamesASocket(Op op) { return op != Op::kCreate && op != Op::kReportFallback; }
+
 struct CallResult {
   int error = 0;  // errno, 0 is success
   uint32_t socket = kNoIndex;

@@ -48,7 +48,7 @@ void StackSide::SetSleeping(bool sleeping) {
 
 std::optional<CallRequest> StackSide::TakeCall(uint32_t index) {
   auto request = calls_.Take(index);
-  if (request && request->op != Op::kCreate && !InUse(request->socket)) {
+  if (request && NamesASocket(request->op) && !InUse(request->socket)) {
     calls_.Complete(index, EBADF, kNoIndex);
     return std::nullopt;
   }

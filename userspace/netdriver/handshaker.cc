@@ -20,6 +20,14 @@ AppClass ClassOfChannel(uint8_t index) {
   return index % 2 == 0 ? AppClass::kLatency : AppClass::kThroughput;
 }
 
+// 127.0.0.0/8 and ::1.
+bool IsLoopback(const wire::IpAddress& address) {
+  if (address.is_v4()) return address.v4() >> 24 == 127;
+  wire::IpAddress v6_loopback;
+  v6_loopback.bytes.back() = 1;
+  return address == v6_loopback;
+}
+
 uint8_t ChannelLimit(const DriverConfig& config) {
   return static_cast<uint8_t>(std::clamp(2 * config.channels_per_class, 2, wire::kMaxChannels));
 }
@@ -41,7 +49,8 @@ Handshaker::Handshaker(const DriverConfig& config, LaneSet* lanes, NextHops* hop
 Handshaker::~Handshaker() { waiting_.Clear(); }
 
 std::optional<Absence> Handshaker::Exclude(const wire::IpAddress& peer) {
-  if (peer.is_unspecified() || config_.addresses.Has(peer)) return Absence::kOwnAddress;
+  const bool own = peer.is_unspecified() || IsLoopback(peer) || config_.addresses.Has(peer);
+  if (own) return Absence::kOwnAddress;
   if (!config_.addresses.For(peer)) return Absence::kNoFamily;
   if (!config_.networks.Contain(peer)) return Absence::kOutsideNetworks;
   if (!hops_->Reaches(peer)) return Absence::kNotRouted;

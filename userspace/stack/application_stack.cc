@@ -15,7 +15,7 @@ absl::StatusOr<std::unique_ptr<ApplicationStack>> ApplicationStack::Create(
   auto sleeper = Sleeper::Create();
   if (!sleeper.ok()) return sleeper.status();
   stack->sleeper_ = *std::move(sleeper);
-  if (absl::Status status = stack->WatchLanes(lanes, -1); !status.ok()) return status;
+  if (absl::Status status = stack->WatchLanes(lanes, {}); !status.ok()) return status;
 
   auto region = ipc::Region::Create(
       {.socket_count = config.max_sockets, .ring_bytes = uint64_t{config.buffer_kib} * 1024});
@@ -23,7 +23,7 @@ absl::StatusOr<std::unique_ptr<ApplicationStack>> ApplicationStack::Create(
   stack->region_ = std::make_unique<ipc::Region>(*std::move(region));
   auto side = std::make_unique<ipc::StackSide>(stack->region_->view());
   stack->side_ = side.get();
-  stack->application_ = stack->bridge_.AddApplication(std::move(side));
+  stack->application_ = stack->bridge_.AddApplication(std::move(side), ApplicationInfo::Self());
 
   auto host = Host::Create(host_config, lanes, hops, &stack->bridge_, rng, ipc::MonotonicNow());
   if (!host.ok()) return host.status();
@@ -64,10 +64,11 @@ bool ApplicationStack::HasUndelivered() const {
   return false;
 }
 
-absl::Status ApplicationStack::WatchLanes(absl::Span<Lane* const> lanes, int also) {
+absl::Status ApplicationStack::WatchLanes(absl::Span<Lane* const> lanes,
+                                          absl::Span<const int> also) {
   std::vector<int> fds;
   for (const Lane* lane : lanes) fds.push_back(lane->wait_fd());
-  if (also >= 0) fds.push_back(also);
+  fds.insert(fds.end(), also.begin(), also.end());
   return sleeper_->Watch(fds);
 }
 

@@ -38,14 +38,16 @@ class ApplicationStack {
   ~ApplicationStack();
 
   void Start() { runner_->Start(); }
-  // Sleeps on the lanes' descriptors as they are now, and on `also` (-1: none). At first, and when
-  // they have changed.
-  absl::Status WatchLanes(absl::Span<Lane* const> lanes, int also);
+  // Sleeps on the lanes' descriptors as they are now, and on `also`, until any is readable or has
+  // an error. At first, and when they have changed.
+  absl::Status WatchLanes(absl::Span<Lane* const> lanes, absl::Span<const int> also);
 
   ipc::Region& region() { return *region_; }
   ipc::StackSide& side() { return *side_; }
   Runner& runner() { return *runner_; }
-  Host& host() { return *host_; }  // under the lease (Runner::WithLease)
+  // Under the lease (Runner::WithLease):
+  Host& host() { return *host_; }
+  const Bridge& bridge() const { return bridge_; }
 
  private:
   // Rounds for what is still to be told when the stack ends; the peers' answers are not waited for.

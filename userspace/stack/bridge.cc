@@ -13,6 +13,11 @@ static_assert(static_cast<uint32_t>(SocketState::kConnected) ==
               static_cast<uint32_t>(ipc::SlotState::kConnected));
 static_assert(static_cast<uint32_t>(SocketState::kClosed) ==
               static_cast<uint32_t>(ipc::SlotState::kClosed));
+// So are the reasons.
+static_assert(static_cast<uint32_t>(Absence::kOwnAddress) ==
+              static_cast<uint32_t>(ipc::FallbackReason::kOwnAddress));
+static_assert(static_cast<uint32_t>(Absence::kRejected) ==
+              static_cast<uint32_t>(ipc::FallbackReason::kRejected));
 
 ipc::Address ToShared(const wire::IpEndpoint& endpoint) {
   ipc::Address address{};
@@ -33,6 +38,7 @@ SocketOptions FromShared(const ipc::Options& shared) {
   options.app_class = shared.app_class == 0 ? AppClass::kThroughput : AppClass::kLatency;
   options.reuse_address = shared.reuse_address != 0;
   options.keepalive = shared.keepalive != 0;
+  options.probe = shared.probe != 0;
   options.keepalive_idle = Duration::Millis(shared.keepalive_idle_ms);
   options.keepalive_interval = Duration::Millis(shared.keepalive_interval_ms);
   options.keepalive_count = shared.keepalive_count;
@@ -57,10 +63,11 @@ ipc::PublishedState ToShared(const SocketView& view) {
 
 Bridge::~Bridge() = default;
 
-uint32_t Bridge::AddApplication(std::unique_ptr<ipc::StackSide> side) {
+uint32_t Bridge::AddApplication(std::unique_ptr<ipc::StackSide> side, ApplicationInfo info) {
   auto application = std::make_unique<Application>();
   application->socket_of.assign(side->socket_count(), kNoSocket);
   application->side = std::move(side);
+  application->info = std::move(info);
   for (uint32_t owner = 0; owner < applications_.size(); ++owner) {
     if (applications_[owner] == nullptr) {
       applications_[owner] = std::move(application);
@@ -75,13 +82,18 @@ void Bridge::RemoveApplication(Time now, uint32_t owner) {
   Application* application = Find(owner);
   if (application == nullptr) return;
   sockets_->CloseAll(now, owner);
-  Publish();
+  Publish(now);
   application->side->Disconnect(ECONNRESET);
   applications_[owner].reset();
 }
 
 Bridge::Application* Bridge::Find(uint32_t owner) {
   return owner < applications_.size() ? applications_[owner].get() : nullptr;
+}
+
+const ApplicationInfo* Bridge::InfoOf(uint32_t owner) const {
+  if (owner >= applications_.size() || applications_[owner] == nullptr) return nullptr;
+  return &applications_[owner]->info;
 }
 
 size_t Bridge::Serve(Time now) {
@@ -149,11 +161,23 @@ void Bridge::ServeCall(Time now, uint32_t owner, Application& application, uint3
                                    created.error == 0 ? created.buffers.slot : ipc::kNoIndex);
     return;
   }
+  if (request->op == ipc::Op::kReportFallback) {
+    application.side->CompleteCall(call, ReportFallback(now, application, *request));
+    return;
+  }
   const SocketId socket = application.socket_of[request->socket];
   const int error = socket == kNoSocket ? EBADF : Execute(now, application, socket, *request);
   // The caller finds the outcome in its slot when the call returns.
   if (socket != kNoSocket && request->op != ipc::Op::kClose) PublishSocket(socket);
   application.side->CompleteCall(call, error);
+}
+
+int Bridge::ReportFallback(Time now, const Application& application,
+                           const ipc::CallRequest& request) {
+  if (request.argument >= static_cast<uint32_t>(ipc::FallbackReason::kCount)) return EINVAL;
+  fallbacks_.Add(now, application.info, FromShared(request.address),
+                 static_cast<ipc::FallbackReason>(request.argument));
+  return 0;
 }
 
 int Bridge::Execute(Time now, Application& application, SocketId socket,
@@ -178,6 +202,7 @@ int Bridge::Execute(Time now, Application& application, SocketId socket,
       }
       return 0;
     case ipc::Op::kCreate:
+    case ipc::Op::kReportFallback:
       break;
   }
   return EINVAL;
@@ -214,8 +239,13 @@ void Bridge::SetSleeping(bool sleeping) {
   }
 }
 
-void Bridge::Publish() {
+void Bridge::Publish(Time now) {
   while (const std::optional<SocketId> socket = sockets_->PollChanged()) PublishSocket(*socket);
+  while (const std::optional<Fallback> fallback = sockets_->PollFallback()) {
+    const ApplicationInfo* info = InfoOf(fallback->owner);
+    fallbacks_.Add(now, info != nullptr ? *info : ApplicationInfo{}, fallback->peer,
+                   static_cast<ipc::FallbackReason>(fallback->why));
+  }
 }
 
 void Bridge::PublishSocket(SocketId socket) {

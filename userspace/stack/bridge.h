@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "ipc/region.h"
 #include "ipc/stack_side.h"
+#include "stack/fallback_log.h"
 #include "vns/socket_layer.h"
 
 namespace netchannel {
@@ -35,9 +36,13 @@ class Bridge final : public BufferPool {
   void Attach(SocketLayer* sockets) { sockets_ = sockets; }
 
   // An application with its region. The number is its `owner` in the socket layer.
-  uint32_t AddApplication(std::unique_ptr<ipc::StackSide> side);
+  uint32_t AddApplication(std::unique_ptr<ipc::StackSide> side, ApplicationInfo info);
   // Aborts its sockets. Its region may be unmapped when this returns.
   void RemoveApplication(Time now, uint32_t owner);
+
+  // nullptr: it has gone.
+  const ApplicationInfo* InfoOf(uint32_t owner) const;
+  const FallbackLog& fallbacks() const { return fallbacks_; }
 
   // Serves what is on the doorbells, at most kServeBudget entries an application. Returns how many.
   size_t Serve(Time now);
@@ -45,9 +50,9 @@ class Bridge final : public BufferPool {
   bool HasWork() const;
   // Whether application threads sleep where only the stack's own thread can wake them.
   bool HasSleepers() const;
-  // Copies the views of all sockets that have changed to their applications, and hands over
-  // connections.
-  void Publish();
+  // Copies the views of all sockets that have changed to their applications, hands over
+  // connections, and takes down fallbacks.
+  void Publish(Time now);
   // Whether applications must wake the stack after ringing. Sequentially consistent.
   void SetSleeping(bool sleeping);
 
@@ -60,6 +65,7 @@ class Bridge final : public BufferPool {
 
   struct Application {
     std::unique_ptr<ipc::StackSide> side;
+    ApplicationInfo info;
     std::vector<SocketId> socket_of;  // by slot; kNoSocket: none, or the application has closed it
   };
 
@@ -67,6 +73,7 @@ class Bridge final : public BufferPool {
   void ServeApplication(Time now, uint32_t owner, Application& application, size_t& served);
   void ServeSocket(Time now, Application& application, uint32_t slot);
   void ServeCall(Time now, uint32_t owner, Application& application, uint32_t call);
+  int ReportFallback(Time now, const Application& application, const ipc::CallRequest& request);
   int Execute(Time now, Application& application, SocketId socket, const ipc::CallRequest& request);
   void CloseSocket(Time now, Application& application, SocketId socket, uint32_t slot);
   void TakePositions(Time now, Application& application, SocketId socket, uint32_t slot);
@@ -75,6 +82,7 @@ class Bridge final : public BufferPool {
 
   SocketLayer* sockets_ = nullptr;
   std::vector<std::unique_ptr<Application>> applications_;  // by owner; null: gone
+  FallbackLog fallbacks_;
 };
 
 }  // namespace netchannel

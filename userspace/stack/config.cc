@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "netdriver/peer_networks.h"
 #include "stack/config_keys.h"
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
@@ -207,6 +208,12 @@ absl::Status CheckConfig(const Config& config) {
     return absl::InvalidArgumentError(
         absl::StrCat("sockets.initial_window_kib: ", config.initial_window_kib,
                      " is above sockets.buffer_kib, ", config.buffer_kib));
+  }
+  for (const std::string& network : config.networks) {
+    if (const auto prefix = IpPrefix::Parse(network); !prefix.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("peers.networks: ", prefix.status().message()));
+    }
   }
   if (config.mtu != 0 && config.mtu < 1280) {
     return absl::InvalidArgumentError(

@@ -47,6 +47,11 @@ struct Config {
   uint32_t idle_timeout_ms = 60000;
   uint32_t keepalive_ms = 10000;
 
+  // [peers]
+  std::vector<std::string> networks;  // prefixes; empty: all that is routed out of the interface
+  uint32_t probe_ms = 200;
+  uint32_t retry_after_s = 30;
+
   // [sockets]
   uint32_t max_sockets = 16384;
   uint32_t buffer_kib = 1024;         // each direction of each socket

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stack/config_keys.h"
 
+#include "netdriver/peer_networks.h"
+
 namespace netchannel {
 
 namespace {
@@ -48,6 +50,14 @@ std::vector<ConfigKey> MakeKeys() {
        "a session without sockets is closed after it"},
       {"session", "keepalive_ms", UintField{&C::keepalive_ms, 100, 3600000}, "milliseconds",
        "a silent session is probed at this interval"},
+
+      {"peers", "networks", TextListField{&C::networks, PeerNetworks::kMaxPrefixes},
+       "prefixes, as 10.0.0.0/8",
+       "addresses that are accelerated; empty: all that is routed out of the interface"},
+      {"peers", "probe_ms", UintField{&C::probe_ms, 1, 60000}, "milliseconds",
+       "a program that can fall back to the kernel's TCP waits this long for a peer's stack"},
+      {"peers", "retry_after_s", UintField{&C::retry_after_s, 1, 86400}, "seconds",
+       "a peer that was found without NetChannel is asked again after it"},
 
       {"sockets", "max_sockets", UintField{&C::max_sockets, 16, 65536}, "sockets, a power of two",
        "sockets of one application"},

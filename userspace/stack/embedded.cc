@@ -43,8 +43,7 @@ absl::Status EmbeddedStack::StartStack() {
                                         static_cast<Housekeeping*>(this));
   if (!stack.ok()) return stack.status();
   stack_ = *std::move(stack);
-  if (absl::Status status = stack_->WatchLanes(device_->lanes(), hops_->fd()); !status.ok())
-    return status;
+  if (absl::Status status = WatchAll(); !status.ok()) return status;
   if (!config_.status_directory.empty()) {
     auto server = StatusServer::Start(config_.status_directory, [this] { return StatusJson(); });
     if (!server.ok()) return server.status();
@@ -59,8 +58,19 @@ EmbeddedStack::~EmbeddedStack() {
   stack_.reset();
 }
 
+absl::Status EmbeddedStack::WatchAll() {
+  std::vector<int> also(device_->error_fds().begin(), device_->error_fds().end());
+  also.push_back(hops_->fd());
+  return stack_->WatchLanes(device_->lanes(), also);
+}
+
 void EmbeddedStack::Poll(Time now) {
   hops_->Poll();
+  for (int i = 0; i < kMaxErrorsPerPoll; ++i) {
+    const std::optional<Unreachable> error = device_->PollUnreachable();
+    if (!error) break;
+    stack_->host().driver().OnUnreachable(now, *error);
+  }
   if (now < next_supervision_) return;
   next_supervision_ = now + kSupervisePeriod;
   // A device that cannot be rebuilt stays silent; its sessions then end with ETIMEDOUT, which each
@@ -68,12 +78,13 @@ void EmbeddedStack::Poll(Time now) {
   const absl::StatusOr<bool> rebuilt = device_->Supervise(now);
   if (!rebuilt.ok() || !*rebuilt) return;
   // As many as before, so they fit.
-  stack_->WatchLanes(device_->lanes(), hops_->fd()).IgnoreError();
+  WatchAll().IgnoreError();
 }
 
 std::string EmbeddedStack::StatusJson() {
-  return stack_->runner().WithLease(
-      [this] { return BuildStatus(config_, addresses_, *device_, stack_->host()); });
+  return stack_->runner().WithLease([this] {
+    return BuildStatus(config_, addresses_, *device_, stack_->host(), stack_->bridge());
+  });
 }
 
 namespace ipc {

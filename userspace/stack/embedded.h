@@ -41,11 +41,14 @@ class EmbeddedStack final : public ipc::StackLink, private Housekeeping {
 
  private:
   static constexpr Duration kSupervisePeriod = Duration::Seconds(1);
+  // ICMP errors that one Poll takes in; the rest waits for the next one.
+  static constexpr int kMaxErrorsPerPoll = 64;
 
   explicit EmbeddedStack(const Config& config) : config_(config) {}
   absl::Status OpenDevice();
   absl::Status StartStack();
   void Poll(Time now) override;
+  absl::Status WatchAll();
 
   // In the order of construction: each uses those above it.
   const Config config_;

@@ -123,6 +123,11 @@ HostConfig MakeHostConfig(const Config& config, const std::vector<wire::IpAddres
   host.driver.idle_timeout = Duration::Millis(config.idle_timeout_ms);
   host.driver.keepalive_interval = Duration::Millis(config.keepalive_ms);
   host.driver.max_sessions = config.max_sessions;
+  for (const std::string& network : config.networks) {
+    host.driver.networks.Add(*IpPrefix::Parse(network));  // CheckConfig has seen it
+  }
+  host.driver.probe_time = Duration::Millis(config.probe_ms);
+  host.driver.absent_time = Duration::Seconds(config.retry_after_s);
 
   host.scheduler.policy = config.policy;
   host.scheduler.quantum = ByteCount{config.quantum_kib} * 1024;

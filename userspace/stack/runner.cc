@@ -48,10 +48,10 @@ Runner::RoundResult Runner::Round(Time now) {
     next_housekeeping_ = now + kHousekeepingPeriod;
   }
   result.received = host_->Receive(now);
-  if (result.received > 0) bridge_->Publish();
+  if (result.received > 0) bridge_->Publish(now);
   result.moved = bridge_->Serve(now);
   result.moved += host_->Transmit(now);
-  bridge_->Publish();
+  bridge_->Publish(now);
   return result;
 }
 

@@ -37,14 +37,15 @@ class Sleeper {
   // Watches these from the next Sleep on, and no others. They stay the caller's.
   absl::Status Watch(absl::Span<const int> fds);
 
-  // Returns when a watched descriptor is readable, Ring was called since the last Sleep returned,
-  // or `deadline` has passed. False: a signal handler ran.
+  // Returns when a watched descriptor is readable or has an error, Ring was called since the last
+  // Sleep returned, or `deadline` has passed. False: a signal handler ran.
   bool Sleep(Time now, Time deadline);
   void Ring();
 
  private:
-  // The doorbell, netlink and a lane a class for each of 64 queues.
-  static constexpr size_t kMaxWatched = 2 + 2 * 64;
+  // The doorbell, up to 7 others (netlink, the ports' errors, control connections), and a lane a
+  // class for each of 64 queues.
+  static constexpr size_t kMaxWatched = 1 + 7 + 2 * 64;
 
   explicit Sleeper(int doorbell_fd);
 

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "absl/container/flat_hash_map.h"
+#include "ipc/futex.h"
 #include "netdriver/drop_reason.h"
 #include "netdriver/status.h"
 #include "vns/status.h"
@@ -151,21 +153,66 @@ const char* StateName(SocketState state) {
   return "unknown";
 }
 
-Json SocketPart(const Host& host) {
+// The channels that may carry a socket's bytes: those of its class, or all where it has none of its
+// own.
+using SessionsBySlot = absl::flat_hash_map<uint32_t, const SessionStatus*>;
+Json ChannelsOf(const SocketStatus& socket, const SessionsBySlot& sessions) {
+  Json own = Json::array(), all = Json::array();
+  const auto session = sessions.find(socket.session.slot);
+  if (session == sessions.end() || session->second->handle != socket.session) return own;
+  for (const ChannelStatus& channel : session->second->channels) {
+    if (channel.failed) continue;
+    all.push_back(channel.index);
+    if (channel.app_class == socket.app_class) own.push_back(channel.index);
+  }
+  return own.empty() ? all : own;
+}
+
+Json SocketPart(const Host& host, const Bridge& bridge) {
   Json sockets = Json::array();
+  const std::vector<SessionStatus> list = host.driver().Status();
+  SessionsBySlot sessions;
+  for (const SessionStatus& session : list) sessions.emplace(session.handle.slot, &session);
   for (const SocketStatus& socket : host.sockets().ListSockets()) {
     if (sockets.size() == kMaxRows) break;
+    const ApplicationInfo* owner = bridge.InfoOf(socket.owner);
     sockets.push_back({{"socket", socket.id},
                        {"state", socket.held ? StateName(socket.state) : "finishing"},
                        {"class", ClassName(socket.app_class)},
                        {"local", socket.local.ToString()},
                        {"peer", socket.peer.ToString()},
+                       {"pid", owner != nullptr ? owner->pid : 0},
+                       {"command", owner != nullptr ? owner->command : ""},
+                       {"channels", ChannelsOf(socket, sessions)},
+                       {"sent_bytes", socket.sent},
+                       {"received_bytes", socket.received},
                        {"unread_bytes", socket.unread},
                        {"window_bytes", socket.window},
                        {"unacknowledged_bytes", socket.unacknowledged},
                        {"unsent_bytes", socket.unsent}});
   }
   return sockets;
+}
+
+Json FallbackPart(Time now, const FallbackLog& log) {
+  Json recent = Json::array();
+  for (const FallbackLog::Entry& entry : log.entries()) {
+    recent.push_back({{"seconds_ago", (now - entry.at).nanos() / 1'000'000'000},
+                      {"peer", entry.peer.ToString()},
+                      {"reason", std::string(ipc::FallbackReasonName(entry.reason))},
+                      {"pid", entry.application.pid},
+                      {"command", entry.application.command}});
+  }
+  return recent;
+}
+
+Json FallbackCounts(const FallbackLog& log) {
+  Json counts = Json::object();
+  for (uint32_t i = 0; i < static_cast<uint32_t>(ipc::FallbackReason::kCount); ++i) {
+    const auto reason = static_cast<ipc::FallbackReason>(i);
+    counts[std::string(ipc::FallbackReasonName(reason))] = log.count(reason);
+  }
+  return counts;
 }
 
 Json CounterPart(const Host& host) {
@@ -188,7 +235,7 @@ Json CounterPart(const Host& host) {
 }  // namespace
 
 std::string BuildStatus(const Config& config, const std::vector<wire::IpAddress>& addresses,
-                        const XdpDevice& device, Host& host) {
+                        const XdpDevice& device, Host& host, const Bridge& bridge) {
   const Json status = {
       {"stack", StackPart(config, addresses)},
       {"device", DevicePart(device)},
@@ -197,7 +244,9 @@ std::string BuildStatus(const Config& config, const std::vector<wire::IpAddress>
       {"drops", DropPart(host)},
       {"counters", CounterPart(host)},
       {"sessions", SessionPart(host)},
-      {"sockets", SocketPart(host)},
+      {"sockets", SocketPart(host, bridge)},
+      {"fallback_counts", FallbackCounts(bridge.fallbacks())},
+      {"fallbacks", FallbackPart(ipc::MonotonicNow(), bridge.fallbacks())},
   };
   return status.dump(2, ' ', false, Json::error_handler_t::replace);
 }

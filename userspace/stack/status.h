@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What `netchannel status` shows of a stack, as one JSON document: the interface and how the
-// program is attached, queues and lanes with their mode, sessions and channels, sockets, and every
-// counter of what was dropped and why. Fields are added, never renamed: scripts read them.
+// program is attached, queues and lanes with their mode, sessions and channels, sockets and whose
+// they are, what went over the kernel's TCP instead, and every counter of what was dropped and why.
+// Fields are added, never renamed: scripts read them.
 //
 // Thread: the one that holds the lease. Cost: allocates; grows with sessions and sockets, of which
 // at most kMaxRows each are listed (the totals are always there).
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "netdriver/xdp/xdp_device.h"
+#include "stack/bridge.h"
 #include "stack/config.h"
 #include "stack/host.h"
 #include "wire/address.h"
@@ -19,6 +21,6 @@
 namespace netchannel {
 
 std::string BuildStatus(const Config& config, const std::vector<wire::IpAddress>& addresses,
-                        const XdpDevice& device, Host& host);
+                        const XdpDevice& device, Host& host, const Bridge& bridge);
 
 }  // namespace netchannel

@@ -267,6 +267,8 @@ int FakeStack::HandleCall(const ipc::CallRequest& call, uint32_t* created) {
     case ipc::Op::kSetOptions:
       sockets_[slot].options = call.options;
       return 0;
+    case ipc::Op::kReportFallback:
+      return 0;
   }
   return EINVAL;
 }

@@ -223,6 +223,10 @@ TEST_F(DriverAbsenceTest, OwnAddressesAndOtherFamiliesAreExcluded) {
   EXPECT_TRUE(IsRefused(a_, own));
   EXPECT_EQ(a_.driver().AbsenceOf(network_.now(), own), Absence::kOwnAddress);
   EXPECT_EQ(a_.driver().AbsenceOf(network_.now(), any), Absence::kOwnAddress);
+  for (const char* loopback : {"127.0.0.1", "127.1.2.3", "::1"}) {
+    const wire::IpEndpoint peer{*wire::IpAddress::Parse(loopback), own.port};
+    EXPECT_EQ(a_.driver().AbsenceOf(network_.now(), peer), Absence::kOwnAddress) << loopback;
+  }
   TestHost& v4_only = network_.AddHost(
       [](DriverConfig& c) { c.addresses = wire::LocalAddresses(wire::IpAddress::V4(0x0a000063)); });
   const wire::IpEndpoint v6{*wire::IpAddress::Parse("fd00::77"), own.port};

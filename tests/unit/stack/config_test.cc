@@ -73,6 +73,13 @@ TEST(Config, UnknownChoiceListsTheChoices) {
   EXPECT_THAT(Refusal("[session]\ncongestion = \"bbr\"\n"), HasSubstr("one of cubic, dctcp"));
 }
 
+TEST(Config, ANetworkThatIsNoPrefixSaysWhy) {
+  EXPECT_THAT(
+      Refusal("[peers]\nnetworks = [\"10.0.0.1/8\"]\n"),
+      HasSubstr("peers.networks: \"10.0.0.1/8\" is not a prefix: bits behind its length are "
+                "set; write 10.0.0.0/8"));
+}
+
 TEST(Config, RingThatIsNoPowerOfTwoNamesItsNeighbours) {
   EXPECT_THAT(Refusal("[driver]\nrx_ring = 1000\n"), HasSubstr("use 512 or 1024"));
 }

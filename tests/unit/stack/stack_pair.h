@@ -56,6 +56,10 @@ class LoopbackLink final : public ipc::StackLink, private Housekeeping {
   int WaitSetFd(uint32_t index) override { return stack_->side().EventFd(index); }
   std::string StatusJson() override { return "{}"; }
 
+  FallbackLog Fallbacks() {
+    return stack_->runner().WithLease([this] { return stack_->bridge().fallbacks(); });
+  }
+
  private:
   void Poll(Time) override {}
 
@@ -86,6 +90,7 @@ class StackPair {
 
   nc_stack* a() { return a_; }
   nc_stack* b() { return b_; }
+  FallbackLog FallbacksOfA() { return static_cast<LoopbackLink&>(*a_->link).Fallbacks(); }
   void StopA() {
     nc_stack_stop(a_);
     a_ = nullptr;
