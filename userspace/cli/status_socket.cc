@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -43,13 +44,15 @@ absl::StatusOr<std::string> ReadToEnd(int fd, const std::string& path) {
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> FindStatusSockets(const std::string& directory, int pid) {
-  std::map<int, std::string> found;
+  std::map<std::pair<int, std::string>, std::string> found;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
     int owner = 0;
     if (entry.path().extension() != ".sock") continue;
-    if (!absl::SimpleAtoi(entry.path().stem().string(), &owner)) continue;
-    if (pid == 0 || pid == owner) found[owner] = entry.path().string();
+    // "12.sock", and "12.1.sock" for a second stack of the process.
+    const std::string stem = entry.path().stem().string();
+    if (!absl::SimpleAtoi(stem.substr(0, stem.find('.')), &owner)) continue;
+    if (pid == 0 || pid == owner) found[{owner, stem}] = entry.path().string();
   }
   if (error && error != std::errc::no_such_file_or_directory) {
     return absl::PermissionDeniedError(absl::StrCat(directory, ": ", error.message()));

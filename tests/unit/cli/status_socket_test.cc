@@ -44,6 +44,12 @@ TEST_F(StatusSocketTest, FindsSocketsInTheOrderOfTheirPids) {
   EXPECT_EQ(*found, (std::vector<std::string>{Path("3.sock"), Path("20.sock")}));
 }
 
+TEST_F(StatusSocketTest, FindsTheSecondStackOfAProcess) {
+  for (const char* name : {"20.1.sock", "20.sock", "3.sock"}) std::ofstream{Path(name)};
+  EXPECT_EQ(*FindStatusSockets(directory_, 20),
+            (std::vector<std::string>{Path("20.sock"), Path("20.1.sock")}));
+}
+
 TEST_F(StatusSocketTest, FindsOneByItsPid) {
   for (const char* name : {"20.sock", "3.sock"}) std::ofstream{Path(name)};
   EXPECT_EQ(*FindStatusSockets(directory_, 20), std::vector<std::string>{Path("20.sock")});
