@@ -68,8 +68,8 @@ int nc_listen(nc_socket* socket, int backlog);
 nc_socket* nc_accept(nc_socket* socket, struct sockaddr* address, socklen_t* length, int flags);
 /* Non-blocking: -1 and EINPROGRESS; writable when done, NC_ERROR (SO_ERROR) tells the outcome.
  * ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, EAFNOSUPPORT (bound to an address of the other family),
- * EPROTONOSUPPORT: there is no NetChannel at that address (an ICMP error came back, the stack there
- * speaks other versions, it is outside peers.networks, or not reached through the interface). */
+ * EPROTONOSUPPORT: there is no NetChannel at that address (the stack there speaks other versions or
+ * denies us, it is outside peers.networks, or not reached through the interface; see NC_PROBE). */
 int nc_connect(nc_socket* socket, const struct sockaddr* address, socklen_t length);
 
 /* flags: MSG_DONTWAIT, MSG_NOSIGNAL (implied: no SIGPIPE is ever sent), MSG_MORE (accepted, no
@@ -116,9 +116,9 @@ enum nc_option
       17, /* bytes that may be written and not yet acknowledged; cut to 4096 .. the ring's size */
   NC_RECEIVE_BUFFER =
       18, /* kept, no effect: the window grows to the ring while the reader keeps up */
-  NC_PROBE = 19, /* 0 or 1: nc_connect fails with EPROTONOSUPPORT, not after the connect timeout but
-                  * after peers.probe_ms, when no NetChannel stack answers at the peer, and at once
-                  * while that is remembered: for who can go another way */
+  NC_PROBE = 19, /* 0 or 1: nc_connect fails with EPROTONOSUPPORT when the peer's kernel says that
+                  * there is no stack, or none answers within peers.probe_ms, and at once while that
+                  * is remembered: for who can go another way. 0: it goes on asking until ETIMEDOUT */
 };
 int nc_setopt(nc_socket* socket, enum nc_option option, int value);
 int nc_getopt(nc_socket* socket, enum nc_option option, int* value);

@@ -71,7 +71,7 @@ class Driver final : public SessionPort {
   // how many were written. Has more to send when it returns `budget`.
   size_t PollTransmit(Time now, size_t budget);
   void OnTimer(Time now);
-  // A packet of ours came back. It ends the handshake that it belongs to, if there is one.
+  // A packet of ours came back. Who probes, with the handshake that it belongs to, is done.
   void OnUnreachable(Time now, const Unreachable& error);
   Time NextTimeout() const;
   std::optional<DriverEvent> PollEvent();

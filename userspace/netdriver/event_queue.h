@@ -31,8 +31,8 @@ class EventQueue {
   void PushUp(SessionHandle session) {
     Push(DriverEvent{DriverEvent::Kind::kSessionUp, session, Segment{}, 0});
   }
-  void PushSilent(SessionHandle session) {
-    Push(DriverEvent{DriverEvent::Kind::kPeerSilent, session, Segment{}, 0});
+  void PushAbsent(SessionHandle session) {
+    Push(DriverEvent{DriverEvent::Kind::kPeerAbsent, session, Segment{}, 0});
   }
   void PushDown(SessionHandle session, int error) {
     Push(DriverEvent{DriverEvent::Kind::kSessionDown, session, Segment{}, error});

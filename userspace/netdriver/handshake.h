@@ -53,6 +53,7 @@ class ClientHandshake {
   void ProbeUntil(Time now, Time until);
   // Somebody waits until the attempt gives up.
   void WaitPatiently(Time now);
+  bool patient() const { return patient_; }
   // Where nobody is patient no more INITs are sent, but an answer that comes late still counts.
   void OnSilent();
   // Sends INITs again, if they had been stopped.

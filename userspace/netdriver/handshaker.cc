@@ -316,7 +316,13 @@ void Handshaker::OnUnreachable(Time now, const Unreachable& error) {
                           header.type == wire::PacketType::kInit && header.number == session->nonce;
     if (!our_init) return;
   }
-  GiveUpOn(now, *session, Absence::kUnreachable);
+  if (!session->attempt->patient()) {
+    GiveUpOn(now, *session, Absence::kUnreachable);
+    return;
+  }
+  // The peer's stack may be about to start.
+  absent_.Remember(now, session->peer, Absence::kUnreachable);
+  life_->ReportAbsent(*session);
 }
 
 void Handshaker::GiveUpOn(Time now, Session& session, Absence why) {
@@ -352,7 +358,7 @@ void Handshaker::OnSessionTimer(Time now, Session& session) {
       session.attempt->OnSilent();
       if (!session.attempt->asking() && session.waiting_to_send.linked) waiting_.Remove(session);
       life_->session_timers().Schedule(session.timer, session.attempt->NextTimeout());
-      life_->ReportSilent(session);
+      life_->ReportAbsent(session);
       return;
     case ClientHandshake::Action::kNone:
       life_->session_timers().Schedule(session.timer, session.attempt->NextTimeout());

@@ -35,8 +35,8 @@ class SessionLife {
 
   // The handshake is complete: `peer` is what the other end said, `session.offers` what we said.
   void BringUp(Time now, Session& session, const wire::Hello& peer);
-  // Nothing came within the probe time.
-  void ReportSilent(const Session& session) { events_->PushSilent(session.handle); }
+  // It seems that nobody will answer the handshake.
+  void ReportAbsent(const Session& session) { events_->PushAbsent(session.handle); }
   // Removes the session and reports it.
   void TakeDown(Session& session, int error);
   // Removes the session without a word: the host goes.

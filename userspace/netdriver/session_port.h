@@ -72,7 +72,8 @@ struct DriverEvent {
     kSessionUp,     // handshake complete; channels may be used
     kSessionDown,   // `error` says why, as an errno: ETIMEDOUT, ECONNRESET, ECONNREFUSED,
                     // EHOSTUNREACH, EPROTONOSUPPORT (Absence says why)
-    kPeerSilent,    // no answer within the probe time; who is patient goes on waiting
+    kPeerAbsent,    // an ICMP error instead of an answer, or none within the probe time; who is
+                    // patient goes on waiting
     kAcknowledged,  // `segment` reached the peer's stack
   };
   Kind kind;
@@ -97,7 +98,7 @@ class SessionPort {
   // Unimplemented: there can be none; AbsenceOf says why.
   virtual absl::StatusOr<SessionHandle> Connect(Time now, const wire::IpEndpoint& peer) = 0;
   // As Connect, for who can do without NetChannel: what is remembered of the peer counts, and
-  // kPeerSilent comes after the probe time.
+  // kPeerAbsent comes, at the latest after the probe time.
   virtual absl::StatusOr<SessionHandle> Probe(Time now, const wire::IpEndpoint& peer) = 0;
   // What is known against NetChannel at `peer`.
   virtual std::optional<Absence> AbsenceOf(Time now, const wire::IpEndpoint& peer) = 0;

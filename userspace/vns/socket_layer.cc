@@ -151,8 +151,8 @@ void SocketLayer::OnDriverEvent(Time now, const DriverEvent& event) {
     case DriverEvent::Kind::kSessionDown:
       impl_->opening.OnSessionDown(now, event.session, event.error);
       break;
-    case DriverEvent::Kind::kPeerSilent:
-      impl_->opening.OnPeerSilent(now, event.session);
+    case DriverEvent::Kind::kPeerAbsent:
+      impl_->opening.OnPeerAbsent(now, event.session);
       break;
     case DriverEvent::Kind::kAcknowledged:
       impl_->sending.OnAcknowledged(now, event.segment);

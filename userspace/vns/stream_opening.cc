@@ -129,7 +129,7 @@ void StreamOpening::OnSessionUp(Time now, SessionHandle session) {
   }
 }
 
-void StreamOpening::OnPeerSilent(Time now, SessionHandle session) {
+void StreamOpening::OnPeerAbsent(Time now, SessionHandle session) {
   const SessionStreams* streams = core_.sessions.Find(session);
   VirtualSocket* next = streams == nullptr ? nullptr : streams->sockets.front();
   while (next != nullptr) {

@@ -18,8 +18,8 @@ class StreamOpening {
   StreamOpening(SocketCore* core, StreamEnding* ending) : core_(*core), ending_(*ending) {}
 
   int Connect(Time now, VirtualSocket& socket, const wire::IpEndpoint& peer);
-  // Nobody answers: those who only probe are done. The others go on waiting.
-  void OnPeerSilent(Time now, SessionHandle session);
+  // Nobody will answer, it seems: those who only probe are done. The others go on waiting.
+  void OnPeerAbsent(Time now, SessionHandle session);
   void OnSessionUp(Time now, SessionHandle session);
   // Streams that were not accepted yet are opened again in a new session, if the peer is only
   // another one than before (it restarted, or closed the idle session while our OPEN was on its

@@ -47,7 +47,7 @@ class AbsenceTest : public StackTest {
     return stack;
   }
 
-  static Connected Connect(const Stack& stack, const std::string& ip, bool probe = true) {
+  static Connected Connect(const Stack& stack, const std::string& ip) {
     sockaddr_storage address{};
     socklen_t length = sizeof(sockaddr_in);
     auto* v4 = reinterpret_cast<sockaddr_in*>(&address);
@@ -62,7 +62,7 @@ class AbsenceTest : public StackTest {
       length = sizeof(sockaddr_in6);
     }
     nc_socket* socket = nc_socket_create(stack.get(), 0);
-    nc_setopt(socket, NC_PROBE, probe ? 1 : 0);
+    nc_setopt(socket, NC_PROBE, 1);
     const Time begun = MonotonicNow();
     const int result = nc_connect(socket, reinterpret_cast<const sockaddr*>(&address), length);
     const Connected outcome{result == 0 ? 0 : errno, MonotonicNow() - begun};
@@ -130,7 +130,7 @@ TEST_F(AbsenceTest, APreparedHostWithoutAStackIsOneToo) {
   ASSERT_NO_FATAL_FAILURE(MakeHosts(1500));
   const Stack stack = StartStack(kA);
   ASSERT_NE(stack, nullptr);
-  const Connected outcome = Connect(stack, NamespacePair::Address(kB), /*probe=*/false);
+  const Connected outcome = Connect(stack, NamespacePair::Address(kB));
   EXPECT_EQ(outcome.error, EPROTONOSUPPORT);
   EXPECT_LT(outcome.took, kAtOnce);
 }

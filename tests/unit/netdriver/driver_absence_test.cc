@@ -65,21 +65,39 @@ TEST_F(DriverAbsenceTest, AProbeOfANetChannelPeerIsAConnect) {
   EXPECT_TRUE(a_.driver().IsUp(session));
   EXPECT_EQ(Probe(a_, b_), session);
   network_.RunFor(Duration::Seconds(1));
-  EXPECT_EQ(a_.CountEvents(Kind::kPeerSilent), 0u);
+  EXPECT_EQ(a_.CountEvents(Kind::kPeerAbsent), 0u);
 }
 
-TEST_F(DriverAbsenceTest, AnUnreachablePortEndsTheAttemptAtOnce) {
+TEST_F(DriverAbsenceTest, AnUnreachablePortEndsAProbeAtOnce) {
+  network_.filter = [&](FrameBytes& frame) {
+    network_.log.push_back(frame);
+    return false;
+  };
+  const SessionHandle session = Probe(a_, b_);
+  network_.RunFor(Duration::Millis(1));
+  a_.driver().OnUnreachable(network_.now(), AnswerTo(b_, wire::kHeaderSize));
+  network_.RunFor(Duration::Millis(1));
+  EXPECT_EQ(a_.DownError(session), EPROTONOSUPPORT);
+  EXPECT_EQ(a_.driver().session_count(), 0u);
+  EXPECT_EQ(a_.driver().AbsenceOf(network_.now(), b_.endpoint()), Absence::kUnreachable);
+}
+
+TEST_F(DriverAbsenceTest, WhoIsPatientGoesOnAskingAfterAnError) {
   network_.filter = [&](FrameBytes& frame) {
     network_.log.push_back(frame);
     return false;
   };
   const auto session = a_.driver().Connect(network_.now(), b_.endpoint());
+  EXPECT_EQ(Probe(a_, b_), *session);
   network_.RunFor(Duration::Millis(1));
   a_.driver().OnUnreachable(network_.now(), AnswerTo(b_, wire::kHeaderSize));
   network_.RunFor(Duration::Millis(1));
-  EXPECT_EQ(a_.DownError(*session), EPROTONOSUPPORT);
-  EXPECT_EQ(a_.driver().session_count(), 0u);
-  EXPECT_EQ(a_.driver().AbsenceOf(network_.now(), b_.endpoint()), Absence::kUnreachable);
+  EXPECT_EQ(a_.CountEvents(Kind::kPeerAbsent), 1u);
+  EXPECT_TRUE(IsRefused(a_, b_.endpoint()));
+  EXPECT_EQ(a_.DownError(*session), std::nullopt);
+  network_.filter = {};
+  network_.RunFor(Duration::Millis(100));
+  EXPECT_TRUE(a_.driver().IsUp(*session));
 }
 
 TEST_F(DriverAbsenceTest, AnErrorThatQuotesNoPayloadCounts) {
@@ -125,9 +143,9 @@ TEST_F(DriverAbsenceTest, SilenceIsToldAfterTheProbeTime) {
   LoseAll();
   const SessionHandle session = Probe(a_, b_);
   network_.RunFor(a_.config().probe_time - Duration::Millis(1));
-  EXPECT_EQ(a_.CountEvents(Kind::kPeerSilent), 0u);
+  EXPECT_EQ(a_.CountEvents(Kind::kPeerAbsent), 0u);
   network_.RunFor(Duration::Millis(2));
-  EXPECT_EQ(a_.CountEvents(Kind::kPeerSilent), 1u);
+  EXPECT_EQ(a_.CountEvents(Kind::kPeerAbsent), 1u);
   EXPECT_EQ(a_.DownError(session), std::nullopt) << "a late answer may come yet";
   EXPECT_TRUE(IsRefused(a_, b_.endpoint()));
   EXPECT_EQ(a_.driver().AbsenceOf(network_.now(), b_.endpoint()), Absence::kSilent);
@@ -143,7 +161,7 @@ TEST_F(DriverAbsenceTest, WhoIsPatientGoesOnAsking) {
   const SessionHandle session = Probe(a_, b_);
   EXPECT_EQ(*a_.driver().Connect(network_.now(), b_.endpoint()), session);
   InitsUntil(a_.config().probe_time + Duration::Millis(1));
-  EXPECT_EQ(a_.CountEvents(Kind::kPeerSilent), 1u);
+  EXPECT_EQ(a_.CountEvents(Kind::kPeerAbsent), 1u);
   EXPECT_GT(InitsUntil(Duration::Seconds(1)), 2);
   network_.RunFor(Duration::Seconds(5));
   EXPECT_EQ(a_.DownError(session), ETIMEDOUT);

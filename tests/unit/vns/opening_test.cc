@@ -187,7 +187,7 @@ TEST_F(OpeningTest, ASilentPeerEndsProbingConnectsOnly) {
   const SocketId probing = CreateProbing(a_);
   ASSERT_EQ(a_.layer->Connect(net_.now, probing, net_.server_endpoint()), EINPROGRESS);
   const SocketId patient = a_.Connect(net_.now, net_.server_endpoint());
-  a_.layer->OnDriverEvent(net_.now, {DriverEvent::Kind::kPeerSilent, a_.port.handle, Segment{}, 0});
+  a_.layer->OnDriverEvent(net_.now, {DriverEvent::Kind::kPeerAbsent, a_.port.handle, Segment{}, 0});
   EXPECT_EQ(a_.View(probing).state, SocketState::kClosed);
   EXPECT_EQ(a_.View(probing).error, EPROTONOSUPPORT);
   EXPECT_EQ(a_.View(patient).state, SocketState::kConnecting);
