@@ -66,11 +66,18 @@ absl::Status Ask(RawLink& link, RawKind kind, absl::Span<const std::byte> payloa
 
 // ---- client ----
 
-absl::Status SendFrames(RawLink& link, const Request& request) {
-  const std::vector<std::byte> payload(request.size, std::byte{0x5a});
+// Sends the application's buffer over and over, a frame's payload at a time, as a program that
+// writes a buffer of that size does: its copies find the bytes where a stream's find them.
+absl::Status SendFrames(RawLink& link, const Request& request, size_t buffer_bytes) {
+  const std::vector<std::byte> buffer(std::max<size_t>(buffer_bytes, request.size),
+                                      std::byte{0x5a});
   StopRule rule(request, kSendsPerClock);
   size_t batch = 0;
+  size_t at = 0;
   while (rule.Next()) {
+    if (at + request.size > buffer.size()) at = 0;
+    const auto payload = absl::MakeConstSpan(buffer).subspan(at, request.size);
+    at += request.size;
     while (!link.Send(RawKind::kData, payload)) {
       link.Flush();
       if (InterruptRequested()) return InterruptedError();
@@ -236,7 +243,7 @@ absl::StatusOr<std::unique_ptr<Result>> RunRawClient(const EndpointOptions& opti
   const Time start = Now();
   status = request.workload == Workload::kPingPong
                ? SendRawPings(**link, result->request, options.spin, result->round_trips)
-               : SendFrames(**link, result->request);
+               : SendFrames(**link, result->request, request.size);
   if (!status.ok()) return status;
   result->client.nanos = (Now() - start).nanos();
   result->client.cpu_nanos = (ProcessCpu() - cpu).nanos();
