@@ -45,4 +45,19 @@ inline void StoreBe64(std::byte* p, uint64_t v) {
   std::memcpy(p, &v, sizeof(v));
 }
 
+// Four bytes and two 64-bit integers, 20 bytes at `p`, in stores of the width of the checksum's
+// loads: what is summed right after it was written then comes out of the store buffer instead of
+// waiting for the cache (a load that spans two stores does; it cost some 15 ns a header).
+inline void StoreHeader(std::byte* p, uint8_t byte0, uint8_t byte1, uint16_t half, uint64_t first,
+                        uint64_t second) {
+  const uint64_t a = __builtin_bswap64(first);
+  const uint64_t b = __builtin_bswap64(second);
+  const uint64_t head = byte0 | uint64_t{byte1} << 8 | uint64_t{__builtin_bswap16(half)} << 16;
+  const uint64_t words[] = {head | a << 32, a >> 32 | b << 32};
+  const auto last = static_cast<uint32_t>(b >> 32);
+  std::memcpy(p, &words[0], sizeof(words[0]));
+  std::memcpy(p + 8, &words[1], sizeof(words[1]));
+  std::memcpy(p + 16, &last, sizeof(last));
+}
+
 }  // namespace netchannel::wire

@@ -40,8 +40,16 @@ uint64_t SumWords(std::byte* to, const std::byte* from, size_t words) {
 template <bool kCopy>
 uint64_t SumTail(std::byte* to, const std::byte* from, size_t n) {
   uint64_t word = 0;
-  std::memcpy(&word, from, n);
-  if constexpr (kCopy) std::memcpy(to, from, n);
+  size_t at = 0;
+  // By halves: a copy of a length that the compiler does not know is a loop over bytes.
+  for (const size_t part : {size_t{4}, size_t{2}, size_t{1}}) {
+    if ((n & part) == 0) continue;
+    uint64_t piece = 0;
+    std::memcpy(&piece, from + at, part);
+    if constexpr (kCopy) std::memcpy(to + at, &piece, part);
+    word |= piece << 8 * at;
+    at += part;
+  }
   return FoldTo33Bits(word);
 }
 

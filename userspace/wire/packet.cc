@@ -21,12 +21,7 @@ PacketError PacketHeader::Parse(Bytes bytes, PacketHeader* out) {
 }
 
 void PacketHeader::Build(MutableBytes out) const {
-  std::byte* at = out.data();
-  Store8(at, kVersion);
-  Store8(at + 1, static_cast<uint8_t>(type));
-  StoreBe16(at + 2, 0);
-  StoreBe64(at + 4, token);
-  StoreBe64(at + 12, number);
+  StoreHeader(out.data(), kVersion, static_cast<uint8_t>(type), 0, token, number);
 }
 
 size_t BuildStale(uint64_t token, MutableBytes out) {

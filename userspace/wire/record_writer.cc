@@ -56,11 +56,7 @@ bool RecordWriter::WriteDataHeader(StreamId stream, StreamOffset offset, uint16_
                                    bool fin) {
   if (remaining() < kDataRecordHeaderSize + length) return false;
   std::byte* at = Take(kDataRecordHeaderSize);
-  StoreType(at, RecordType::kData);
-  Store8(at + 1, fin ? 1 : 0);
-  StoreBe16(at + 2, length);
-  StoreBe64(at + 4, stream);
-  StoreBe64(at + 12, offset);
+  StoreHeader(at, static_cast<uint8_t>(RecordType::kData), fin ? 1 : 0, length, stream, offset);
   return true;
 }
 
