@@ -112,6 +112,7 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
 
 void Runner::StandBy() {
   uint32_t seen = activity_;
+  Duration period = kStandbyPeriod;
   while (!stopping_) {
     const uint32_t event = own_event_;
     own_standing_by_ = true;
@@ -119,11 +120,12 @@ void Runner::StandBy() {
     own_parked_ = true;
     const bool park = lender_asleep_;
     if (!park) own_parked_ = false;
-    const Time look_again = park ? Time::Infinite() : ipc::MonotonicNow() + kStandbyPeriod;
+    const Time look_again = park ? Time::Infinite() : ipc::MonotonicNow() + period;
     ipc::FutexWait(own_event_, event, look_again, ipc::FutexScope::kPrivate);
     own_parked_ = false;
     const uint32_t activity = activity_;
     if (!lent_ && activity == seen) break;  // nobody came for a whole period
+    period = activity - seen >= kBusyCalls ? std::min(period * 2, kMaxSleep) : kStandbyPeriod;
     seen = activity;
   }
   own_standing_by_ = false;
@@ -221,7 +223,9 @@ void Runner::Leave(std::unique_lock<std::mutex>& lease) {
   while (true) {
     bool received = false;
     while (round_wanted_ || bridge_->HasWork()) {
-      received |= Round(ipc::MonotonicNow()).received > 0;
+      const RoundResult result = Round(ipc::MonotonicNow());
+      received |= result.received > 0;
+      if (result.moved >= kBulkRound) wakes_in_a_row_ = 0;
     }
     lease.unlock();
     if (received && lender_asleep_) sleeper_->Ring();  // its condition may hold now
