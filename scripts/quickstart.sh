@@ -10,6 +10,7 @@ set -euo pipefail
 NC_ROOT=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/lib/deps.sh
 source "$NC_ROOT/scripts/lib/deps.sh"
+NC_BUILD_KIND=build-release
 # shellcheck source=scripts/lib/build.sh
 source "$NC_ROOT/scripts/lib/build.sh"
 # shellcheck source=scripts/lib/netns.sh
@@ -153,7 +154,7 @@ say() { echo "== $*" >&2; }
 
 say "packages and build"
 nc_install_deps
-nc_configure "$NC_BUILD"
+nc_configure "$NC_BUILD" "${NC_RELEASE_OPTIONS[@]}"
 nc_ninja "$NC_BUILD" "${NC_PROGRAMS[@]}"
 netchannel=$NC_BUILD/userspace/cli/netchannel
 

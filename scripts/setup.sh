@@ -15,7 +15,7 @@ usage: setup.sh IFACE [--generic] [--reload] [--address ADDR]... [--user NAME]
   --reload         replace an attached program by this build's; its maps live on
   --address ADDR   an address of this host that peers will use; default: all of IFACE
   --user NAME      let NAME use the pinned maps (it also needs CAP_NET_RAW and CAP_IPC_LOCK)
-environment: NETCHANNEL_BUILD   build directory; default: build beside scripts
+environment: NETCHANNEL_BUILD   build directory; default: build-release or build beside scripts
              NETCHANNEL_BPFFS   BPF file system for the pins; default: /sys/fs/bpf
 USAGE
 }

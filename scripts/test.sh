@@ -16,6 +16,7 @@ set -euo pipefail
 NC_ROOT=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/lib/deps.sh
 source "$NC_ROOT/scripts/lib/deps.sh"
+NC_BUILD_KIND=build
 # shellcheck source=scripts/lib/build.sh
 source "$NC_ROOT/scripts/lib/build.sh"
 

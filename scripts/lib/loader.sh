@@ -9,16 +9,17 @@ run_dir=/run/netchannel
 
 # Prints its path. In a build directory, or installed.
 find_loader() {
-  local build=${NETCHANNEL_BUILD:-$here/../build}
-  local candidate
-  for candidate in "$build/userspace/netdriver/xdp/netchannel-xdp" \
-    "$here/../libexec/netchannel-xdp" /usr/local/libexec/netchannel-xdp /usr/libexec/netchannel-xdp; do
+  local in_build=userspace/netdriver/xdp/netchannel-xdp candidate
+  local builds=("$here/../build-release" "$here/../build")
+  [[ -z ${NETCHANNEL_BUILD-} ]] || builds=("$NETCHANNEL_BUILD")
+  for candidate in "${builds[@]/%//$in_build}" "$here/../libexec/netchannel-xdp" \
+    /usr/local/libexec/netchannel-xdp /usr/libexec/netchannel-xdp; do
     if [[ -x $candidate ]]; then
       echo "$candidate"
       return 0
     fi
   done
-  echo "$(basename "$0"): find netchannel-xdp in $build: it is not built;" \
+  echo "$(basename "$0"): find netchannel-xdp in ${builds[*]}: it is not built;" \
     "run \`meson setup build && ninja -C build\`, or set NETCHANNEL_BUILD" >&2
   return 1
 }

@@ -31,7 +31,7 @@ struct Config {
   // [driver]
   std::string mode = "auto";
   std::vector<uint32_t> queues;  // empty: all receive queues
-  uint32_t rx_ring = 1024;       // descriptors a queue
+  uint32_t rx_ring = 512;        // descriptors a queue
   uint32_t tx_ring = 512;        // descriptors a lane
 
   // [session]
@@ -41,7 +41,7 @@ struct Config {
   bool mtu_probing = true;
   bool pacing = true;
   uint32_t max_sessions = 4096;
-  uint32_t ack_packets = 16;
+  uint32_t ack_packets = 32;
   uint32_t ack_delay_us = 250;
   uint32_t handshake_timeout_ms = 5000;
   uint32_t idle_timeout_ms = 60000;
@@ -54,7 +54,7 @@ struct Config {
 
   // [sockets]
   uint32_t max_sockets = 16384;
-  uint32_t buffer_kib = 1024;         // each direction of each socket
+  uint32_t buffer_kib = 512;          // each direction of each socket
   uint32_t initial_window_kib = 256;  // of the receive buffer, advertised at open
   uint32_t connect_timeout_ms = 20000;
   uint32_t user_timeout_ms = 20000;

@@ -62,7 +62,9 @@ std::vector<ConfigKey> MakeKeys() {
       {"sockets", "max_sockets", UintField{&C::max_sockets, 16, 65536}, "sockets, a power of two",
        "sockets of one application"},
       {"sockets", "buffer_kib", UintField{&C::buffer_kib, 16, 65536}, "KiB, a power of two",
-       "send buffer and receive buffer of a socket, each; memory is used as it is touched"},
+       "send buffer and receive buffer of a socket, each; at least bandwidth times round trip. "
+       "Memory "
+       "is used as it is touched; what fits the cache is faster"},
       {"sockets", "initial_window_kib", UintField{&C::initial_window_kib, 4, 65536}, "KiB",
        "receive window at open; it grows to the buffer while the reader keeps up"},
       {"sockets", "connect_timeout_ms", UintField{&C::connect_timeout_ms, 10, 600000},
