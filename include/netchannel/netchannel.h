@@ -9,11 +9,18 @@
  * descriptors. EINTR: a blocking call may run the stack on the calling thread; then a signal does
  * not end it. Otherwise it does as in POSIX. ENETDOWN: the stack has gone.
  *
- * Threads: every function may be called from any thread; one socket may be used by several threads
- * (one sender and one receiver run in parallel, two senders take turns). Do not close a socket
- * while another thread is inside a call on it. After fork() the child must not use the parent's
- * stack or sockets. Lifetimes: a stack outlives its sockets and sets; nc_stack_stop() resets what
- * is still open. Units: bytes and milliseconds, unless a name says otherwise.
+ * Threads: every function may be called from any thread, none from a signal handler; one socket may
+ * be used by several threads (one sender and one receiver run in parallel, two senders take turns).
+ * Do not close a socket while another thread is inside a call on it. Lifetimes: a stack outlives
+ * its sockets and sets. Units: bytes and milliseconds, unless a name says otherwise.
+ *
+ * Processes: after fork() a socket of the daemon belongs to both, as a kernel's socket does: each
+ * closes its own handle, and the connection ends with the last. What is set with nc_setopt, and
+ * what has been read and written, is common to both. A new socket that the child makes from the
+ * inherited nc_stack is its own. A process may die at any point, the others go on. Not so with an
+ * embedded stack: in the child its sockets fail (ENOTCONN, ENETDOWN) and the parent does not
+ * notice. The child of vfork() may only exec. Sockets survive exec(), and travel to other
+ * processes, as their descriptors: see nc_socket_fd.
  */
 #ifndef NETCHANNEL_NETCHANNEL_H_
 #define NETCHANNEL_NETCHANNEL_H_
@@ -44,8 +51,16 @@ typedef struct nc_set nc_set;       /* a set of sockets whose readiness is watch
  * and nc_last_error() says which object failed and what to do. */
 nc_stack* nc_stack_start(const char* interface, const char* config_path);
 
-/* Stops the stack: open sockets are reset, the peers are told, all memory is returned. NULL is
- * ignored. */
+/* The stack that all processes of this host share: netchanneld. `socket_path` names its control
+ * socket, NULL the default (/run/netchannel/, or the environment's NETCHANNEL_DAEMON). On failure
+ * returns NULL, errno is set, and nc_last_error() says what to do: EPERM, ENODEV or EBUSY (no
+ * daemon there), ENOTSUP or EPROTO (its version is another one), ENOMEM (a limit of the user's).
+ * When the daemon goes, its sockets end with ECONNRESET, and nc_socket_create fails with ENETDOWN
+ * until it is back. */
+nc_stack* nc_stack_connect(const char* socket_path);
+
+/* Ends the use of the stack. Embedded: open sockets are reset, the peers are told, all memory is
+ * returned. The daemon's: open sockets are closed as by nc_close. NULL is ignored. */
 void nc_stack_stop(nc_stack* stack);
 
 /* The message of this thread's last failed call that has one; never NULL. Valid until the thread's
@@ -59,6 +74,19 @@ char* nc_stack_status(nc_stack* stack);
 
 /* A new stream socket. flags: 0 or SOCK_NONBLOCK. EMFILE when the stack's table is full, ENOMEM. */
 nc_socket* nc_socket_create(nc_stack* stack, int flags);
+
+/* The descriptor that stands for a socket of the daemon; ENOTSUP for one of an embedded stack. It
+ * cannot be read or polled for data, but it can be duplicated, inherited over fork() and exec() and
+ * sent with SCM_RIGHTS, and the connection lives until its last copy, in any process, is closed. It
+ * is close-on-exec. From the first call on it is the caller's to close: nc_close() then ends the
+ * use of the handle only. EMFILE, ENETDOWN. */
+int nc_socket_fd(nc_socket* socket);
+
+/* A handle for the socket that `fd` stands for: inherited over exec(), received, or a copy of one
+ * that this process has. `fd` stays the caller's, and open while the handle is used. `socket_path`
+ * as in nc_stack_connect, of the daemon whose socket it is. ENOTSOCK: it stands for none.
+ * ECONNRESET: the socket or its daemon has gone. ENOMEM. */
+nc_socket* nc_socket_adopt(const char* socket_path, int fd);
 
 /* AF_INET or AF_INET6 addresses: one of the stack's own, 0.0.0.0 for IPv4 peers only, or :: for
  * peers of both families. EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
@@ -80,8 +108,8 @@ ssize_t nc_sendv(nc_socket* socket, const struct iovec* parts, int count, int fl
 ssize_t nc_recvv(nc_socket* socket, const struct iovec* parts, int count, int flags);
 
 int nc_shutdown(nc_socket* socket, int how); /* SHUT_RD, SHUT_WR, SHUT_RDWR */
-/* Bytes already written are still delivered after close (see NC_LINGER to wait for it, or to
- * abort). */
+/* Bytes already written are still delivered after close (see NC_LINGER_MS to wait for it, or to
+ * abort). A socket that other processes may hold is not waited for. */
 int nc_close(nc_socket* socket);
 
 int nc_getsockname(nc_socket* socket, struct sockaddr* address, socklen_t* length);
@@ -116,9 +144,10 @@ enum nc_option
       17, /* bytes that may be written and not yet acknowledged; cut to 4096 .. the ring's size */
   NC_RECEIVE_BUFFER =
       18, /* kept, no effect: the window grows to the ring while the reader keeps up */
-  NC_PROBE = 19, /* 0 or 1: nc_connect fails with EPROTONOSUPPORT when the peer's kernel says that
-                  * there is no stack, or none answers within peers.probe_ms, and at once while that
-                  * is remembered: for who can go another way. 0: it goes on asking until ETIMEDOUT */
+  NC_PROBE =
+      19, /* 0 or 1: nc_connect fails with EPROTONOSUPPORT when the peer's kernel says that
+           * there is no stack, or none answers within peers.probe_ms, and at once while that
+           * is remembered: for who can go another way. 0: it goes on asking until ETIMEDOUT */
 };
 int nc_setopt(nc_socket* socket, enum nc_option option, int value);
 int nc_getopt(nc_socket* socket, enum nc_option option, int* value);
@@ -129,17 +158,26 @@ int nc_getopt(nc_socket* socket, enum nc_option option, int* value);
 #define NC_WRITE 2u  /* room to send, or the outcome of connect */
 #define NC_HANGUP 4u /* both directions are over; always reported */
 #define NC_FAILED 8u /* an error waits in NC_ERROR; always reported */
+#define NC_RDHUP 16u /* the peer will send no more; there may be data to read before that */
+/* For nc_set_watch only, never reported: */
+#define NC_EDGE 0x100u    /* report what has happened since the last report, as EPOLLET */
+#define NC_ONESHOT 0x200u /* report once, then nothing until watched anew, as EPOLLONESHOT */
 
 /* What `socket` is ready for now: a combination of the NC_* bits above. Never blocks. */
 unsigned nc_ready(nc_socket* socket);
 
-/* A set of sockets, like an epoll instance. Level-triggered. A socket is in one set at most.
- * EMFILE: 256 sets. */
+/* A set of sockets, like an epoll instance (epoll(7)). A socket may be in several sets, and the
+ * sockets of a set may come from several stacks. EMFILE: 256 sets of one process, or descriptors.
+ * After fork() the child's set is a copy of the parent's: changes in one do not show in the other.
+ */
 nc_set* nc_set_create(nc_stack* stack);
 void nc_set_destroy(nc_set* set);
 /* Adds the socket, or changes what it waits for; events 0 removes it. `data` comes back with each
- * event. EBUSY: it is in another set. ENOENT: removes what is not in it. A closed socket leaves its
- * set. */
+ * event. A socket that is ready when it is added or changed is reported, with NC_EDGE too.
+ * Level-triggered (the default): reported in each wait while it is ready. NC_EDGE: reported after
+ * something has happened: bytes or a connection arrived, room came back after a call or a look had
+ * found none, the connection changed its state. What is reported is all that it is ready for then.
+ * ENOENT: removes what is not in it. A closed socket leaves its sets. */
 int nc_set_watch(nc_set* set, nc_socket* socket, unsigned events, void* data);
 struct nc_event {
   nc_socket* socket;
@@ -147,7 +185,9 @@ struct nc_event {
   void* data;
 };
 /* Waits until at least one socket is ready; timeout_ms -1: no limit, 0: does not wait.
- * Returns the number of events, 0 on timeout. EINTR. */
+ * Returns the number of events, 0 on timeout. EINTR, also with SA_RESTART, as epoll_wait().
+ * ENETDOWN: the stacks of all its sockets have gone, and there is nothing more to report of them.
+ */
 int nc_set_wait(nc_set* set, struct nc_event* events, int capacity, int timeout_ms);
 /* A descriptor that polls readable while nc_set_wait(set, ..., 0) may have something; for use in
  * another event loop. Call nc_set_wait until it returns 0 before polling again. Owned by the set.

@@ -13,7 +13,7 @@ int ReportFallback(nc_stack* stack, ipc::FallbackReason reason, const sockaddr* 
   report.op = ipc::Op::kReportFallback;
   report.argument = static_cast<uint32_t>(reason);
   if (const int error = ParseSockaddr(peer, length, &report.address); error != 0) return error;
-  return stack->calls.Execute(report).error;
+  return stack->Latest()->calls.Execute(report).error;
 }
 
 }  // namespace netchannel

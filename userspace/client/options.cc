@@ -110,43 +110,47 @@ int GetFromRecord(nc_option option, const ipc::Options& record) {
   }
 }
 
-// 0, or errno. Precondition: the options' mutex.
+// 0, or errno. Precondition: the options' lock.
 int SendRecord(nc_socket* socket, const ipc::Options& record) {
   ipc::CallRequest request;
   request.op = ipc::Op::kSetOptions;
   request.socket = socket->index;
   request.options = record;
-  const int error = socket->stack->calls.Execute(request).error;
-  if (error == 0) socket->options = record;
+  const int error = socket->home->calls.Execute(request).error;
+  if (error == 0) socket->client->options = record;
   return error;
 }
 
-// The client's own. Precondition: the options' mutex.
+// The client's own. Precondition: the options' lock.
 void SetOwn(nc_socket* socket, nc_option option, int value) {
+  ipc::SocketClient* client = socket->client;
   const auto ring = static_cast<int>(std::min<uint64_t>(socket->send_ring.size, INT_MAX));
   switch (option) {
     case NC_NONBLOCK:
-      socket->nonblocking.store(value != 0, std::memory_order_relaxed);
+      client->nonblocking.store(static_cast<uint32_t>(value), std::memory_order_relaxed);
       break;
     case NC_SPIN:
-      socket->spin.store(value != 0, std::memory_order_relaxed);
+      client->spin.store(static_cast<uint32_t>(value), std::memory_order_relaxed);
       break;
     case NC_SEND_TIMEOUT_MS:
-      socket->send_timeout_ms.store(value, std::memory_order_relaxed);
+      client->send_timeout_ms.store(value, std::memory_order_relaxed);
       break;
     case NC_RECEIVE_TIMEOUT_MS:
-      socket->receive_timeout_ms.store(value, std::memory_order_relaxed);
+      client->receive_timeout_ms.store(value, std::memory_order_relaxed);
       break;
     case NC_SEND_BUFFER:
-      socket->send_limit.store(
+      client->send_limit.store(
           static_cast<uint64_t>(std::clamp(value, static_cast<int>(ipc::kMinRingBytes), ring)),
           std::memory_order_relaxed);
+      // The place where room begins has moved.
+      AwaitRoom(socket);
+      WakeOwnWaiters(socket);
       break;
     case NC_RECEIVE_BUFFER:
-      socket->receive_buffer = std::min(value, ring);
+      client->receive_buffer = std::min(value, ring);
       break;
     default:
-      socket->nodelay = value != 0;
+      client->nodelay = static_cast<uint32_t>(value);
       break;
   }
 }
@@ -166,19 +170,20 @@ int SendQueue(const nc_socket* socket) {
 }
 
 int GetOwn(nc_socket* socket, nc_option option) {
+  const ipc::SocketClient* client = socket->client;
   switch (option) {
     case NC_NONBLOCK:
-      return socket->nonblocking.load(std::memory_order_relaxed) ? 1 : 0;
+      return socket->nonblocking() ? 1 : 0;
     case NC_SPIN:
-      return socket->spin.load(std::memory_order_relaxed) ? 1 : 0;
+      return static_cast<int>(client->spin.load(std::memory_order_relaxed));
     case NC_SEND_TIMEOUT_MS:
-      return socket->send_timeout_ms.load(std::memory_order_relaxed);
+      return client->send_timeout_ms.load(std::memory_order_relaxed);
     case NC_RECEIVE_TIMEOUT_MS:
-      return socket->receive_timeout_ms.load(std::memory_order_relaxed);
+      return client->receive_timeout_ms.load(std::memory_order_relaxed);
     case NC_SEND_BUFFER:
-      return ToInt(socket->send_limit.load(std::memory_order_relaxed));
+      return ToInt(client->send_limit.load(std::memory_order_relaxed));
     case NC_RECEIVE_BUFFER:
-      return socket->receive_buffer;
+      return client->receive_buffer;
     case NC_ERROR:
       return TakeError(socket);
     case NC_RECEIVE_QUEUE:
@@ -186,7 +191,7 @@ int GetOwn(nc_socket* socket, nc_option option) {
     case NC_SEND_QUEUE:
       return SendQueue(socket);
     default:
-      return socket->nodelay ? 1 : 0;
+      return static_cast<int>(client->nodelay);
   }
 }
 
@@ -201,8 +206,8 @@ int nc_setopt(nc_socket* socket, enum nc_option option, int value) {
   const auto* range = netchannel::FindRange(option);
   if (range == nullptr || range->lowest == netchannel::kReadOnly) return Fail(ENOPROTOOPT);
   if (value < range->lowest || value > range->highest) return Fail(EINVAL);
-  const std::lock_guard lock(socket->options_mutex);
-  netchannel::ipc::Options record = socket->options;
+  const netchannel::SharedLockGuard lock(&socket->client->options_lock);
+  netchannel::ipc::Options record = socket->client->options;
   if (!netchannel::SetInRecord(option, value, &record)) {
     netchannel::SetOwn(socket, option, value);
     return 0;
@@ -214,11 +219,11 @@ int nc_setopt(nc_socket* socket, enum nc_option option, int value) {
 int nc_getopt(nc_socket* socket, enum nc_option option, int* value) {
   if (value == nullptr) return Fail(EINVAL);
   if (netchannel::FindRange(option) == nullptr) return Fail(ENOPROTOOPT);
-  const std::lock_guard lock(socket->options_mutex);
-  netchannel::ipc::Options record = socket->options;
-  *value = netchannel::SetInRecord(option, 0, &record)
-               ? netchannel::GetFromRecord(option, socket->options)
-               : netchannel::GetOwn(socket, option);
+  const netchannel::SharedLockGuard lock(&socket->client->options_lock);
+  const netchannel::ipc::Options& options = socket->client->options;
+  netchannel::ipc::Options scratch = options;
+  *value = netchannel::SetInRecord(option, 0, &scratch) ? netchannel::GetFromRecord(option, options)
+                                                        : netchannel::GetOwn(socket, option);
   return 0;
 }
 

@@ -1,283 +1,245 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// What is in a set. Waiting is in set_wait.cc.
 #include "client/set.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
+#include <memory>
 #include <new>
+#include <vector>
 
-#include "ipc/fence.h"
-#include "ipc/futex.h"
+#include "client/process.h"
 
-namespace {
+using netchannel::Process;
+using netchannel::SetMember;
+using netchannel::SetPart;
 
-using netchannel::Duration;
-using netchannel::Time;
+nc_set::nc_set(nc_stack* stack, int event_fd)
+    : origin(stack), event_fd_(event_fd), generation_(Process::Get().generation()) {}
 
-// Always reported, asked for or not.
-constexpr unsigned kAlways = NC_HANGUP | NC_FAILED;
-constexpr unsigned kAllEvents = NC_READ | NC_WRITE | kAlways;
-
-}  // namespace
-
-void ReadyList::PushBack(nc_socket* socket) {
-  netchannel::SetMember& member = socket->member;
-  if (member.listed) return;
-  member.listed = true;
-  member.next = nullptr;
-  member.previous = tail_;
-  (tail_ != nullptr ? tail_->member.next : head_) = socket;
-  tail_ = socket;
-  ++size_;
-}
-
-void ReadyList::Remove(nc_socket* socket) {
-  netchannel::SetMember& member = socket->member;
-  if (!member.listed) return;
-  member.listed = false;
-  (member.previous != nullptr ? member.previous->member.next : head_) = member.next;
-  (member.next != nullptr ? member.next->member.previous : tail_) = member.previous;
-  --size_;
-}
-
-nc_set::nc_set(nc_stack* its_stack, uint32_t its_index)
-    : stack_(its_stack), index_(its_index), ring_(its_stack->region, its_index) {
-  ring_.Disarm();
-  ring_.Clear();
+nc_set* nc_set::Create(nc_stack* stack) {
+  const int event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (event_fd < 0) return nullptr;
+  auto* set = new (std::nothrow) nc_set(stack, event_fd);
+  if (set == nullptr) {
+    close(event_fd);
+    errno = ENOMEM;
+    return nullptr;
+  }
+  const auto home = stack->Latest();
+  Process& process = Process::Get();
+  const std::lock_guard lock(process.mutex());
+  // An inherited region, or one that has gone, is asked when a socket of it is added.
+  if ((home->own() || !home->shareable()) && set->Part(home, true) == nullptr) {
+    const int error = errno;
+    delete set;
+    errno = error;
+    return nullptr;
+  }
+  process.sets.insert(set);
+  return set;
 }
 
 nc_set::~nc_set() {
-  for (auto& [index, socket] : members_) {
-    socket->slot->wait_set.store(netchannel::ipc::kNoIndex, std::memory_order_seq_cst);
-    ready_.Remove(socket);
-    socket->set.store(nullptr, std::memory_order_release);
+  for (SetPart* part = parts_.load(); part != nullptr;) {
+    SetPart* const next = part->next.load();
+    delete part;
+    part = next;
   }
+  close(event_fd_);
 }
 
 void nc_set::Destroy() {
-  nc_stack* const stack = stack_;
-  const uint32_t index = index_;
   {
-    const std::lock_guard lock(stack->open_mutex);
-    stack->open_sets.erase(this);
-  }
-  if (exported_.load(std::memory_order_relaxed)) {
-    stack->header->sleepers.fetch_sub(1, std::memory_order_relaxed);
+    Process& process = Process::Get();
+    const std::lock_guard lock(process.mutex());
+    process.sets.erase(this);
+    std::vector<SetMember*> members;
+    ForEachPart([&](SetPart* part) { part->Collect(&members); });
+    for (SetMember* member : members) Leave(member);
   }
   delete this;
-  stack->region.wait_set(index)->in_use.store(0, std::memory_order_release);
+}
+
+// The part in `home`; null when there is none, or none can be made (errno). Under the mutex, or
+// before others know the set.
+SetPart* nc_set::Part(const std::shared_ptr<netchannel::Attachment>& home, bool make) {
+  SetPart* found = nullptr;
+  ForEachPart([&](SetPart* part) {
+    if (part->home() == home) found = part;
+  });
+  if (found != nullptr || !make) return found;
+  std::unique_ptr<SetPart> part = SetPart::Make(home, event_fd_);
+  if (part == nullptr) return nullptr;
+  // Of the set's own making: what comes late from the stack is a needless look.
+  eventfd_t ignored;
+  if (!exported_.load(std::memory_order_relaxed)) eventfd_read(event_fd_, &ignored);
+  part->next.store(parts_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  found = part.release();
+  parts_.store(found, std::memory_order_release);
+  return found;
+}
+
+// Regions whose sockets come and go are not held for ever. Under the mutex.
+void nc_set::DropEmptyParts() {
+  if (inside_.load(std::memory_order_seq_cst) != 0) return;
+  std::atomic<SetPart*>* at = &parts_;
+  while (SetPart* part = at->load(std::memory_order_relaxed)) {
+    if (part->empty() && (part->home()->gone() || !part->home()->own())) {
+      at->store(part->next.load(std::memory_order_relaxed), std::memory_order_relaxed);
+      delete part;
+    } else {
+      at = &part->next;
+    }
+  }
+}
+
+// In a forked child the parts are the parent's: it makes its own. 0, or errno. Under the mutex.
+int nc_set::EnsureOwn() {
+  if (generation_ == Process::Get().generation()) return 0;
+  const int fresh = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fresh < 0) return errno;
+  const int moved = dup3(fresh, event_fd_, O_CLOEXEC);
+  const int error = errno;
+  close(fresh);
+  if (moved < 0) return error;
+  generation_ = Process::Get().generation();
+  inside_.store(0);
+  sleeping_.store(0);
+  SetPart* inherited = parts_.exchange(nullptr);
+  int failed = 0;
+  while (inherited != nullptr) {
+    const std::unique_ptr<SetPart> old(inherited);
+    inherited = old->next.load();
+    std::vector<SetMember*> members;
+    old->Collect(&members);
+    if (members.empty()) continue;
+    SetPart* part = Part(old->home(), true);
+    if (part == nullptr) failed = errno;
+    for (SetMember* member : members) {
+      ready_.Remove(member);
+      if (part == nullptr) {
+        member->part = nullptr;
+        continue;
+      }
+      part->Add(member);
+      part->Tell(*member);
+      ready_.PushBack(member);
+    }
+  }
+  if (exported_.load(std::memory_order_relaxed)) eventfd_write(event_fd_, 1);
+  return failed;
+}
+
+SetMember* nc_set::Find(nc_socket* socket) {
+  SetPart* part = Part(socket->home, false);
+  return part != nullptr ? part->Find(socket) : nullptr;
+}
+
+// Under the mutex.
+void nc_set::Arm(SetMember* member, unsigned events, void* data) {
+  member->events = events;
+  member->data = data;
+  member->armed = true;
+  member->part->Tell(*member);
+  // What it is ready for now is news, edge or not.
+  ready_.PushBack(member);
 }
 
 int nc_set::Watch(nc_socket* socket, unsigned events, void* data) {
-  if ((events & ~kAllEvents) != 0) return EINVAL;
-  {
-    const std::lock_guard lock(mutex_);
-    nc_set* current = nullptr;
-    if (!socket->set.compare_exchange_strong(current, this, std::memory_order_acq_rel) &&
-        current != this) {
-      return EBUSY;
-    }
-    // Entries from before the socket was last removed go now, while it is not a member: see
-    // ipc/abi.h.
-    Drain();
-    members_[socket->index] = socket;
-    socket->member.events = events;
-    socket->member.data = data;
-    netchannel::ipc::SocketSlot* slot = socket->slot;
-    slot->queued.store(1, std::memory_order_seq_cst);
-    slot->interest.store(
-        events & (netchannel::ipc::kInterestRead | netchannel::ipc::kInterestWrite),
-        std::memory_order_seq_cst);
-    slot->wait_set.store(index_, std::memory_order_seq_cst);
-    ready_.PushBack(socket);
+  if ((events & ~(netchannel::kReportable | NC_EDGE | NC_ONESHOT)) != 0) return EINVAL;
+  std::unique_lock lock(mutex_);
+  if (const int error = EnsureOwn(); error != 0) return error;
+  SetMember* member = Find(socket);
+  if (member == nullptr) {
+    lock.unlock();
+    return Join(socket, events, data);
   }
-  Kick();
+  Arm(member, events, data);
+  KickAndUnlock(&lock);
+  return 0;
+}
+
+int nc_set::Join(nc_socket* socket, unsigned events, void* data) {
+  std::unique_lock process_lock(Process::Get().mutex());
+  std::unique_lock lock(mutex_);
+  SetMember* member = Find(socket);
+  if (member == nullptr) {
+    SetPart* part = Part(socket->home, true);
+    if (part == nullptr) return errno;
+    member = new (std::nothrow) SetMember();
+    if (member == nullptr) return ENOMEM;
+    member->set = this;
+    member->socket = socket;
+    member->next_of_socket = socket->memberships;
+    socket->memberships = member;
+    part->Add(member);
+  }
+  process_lock.unlock();
+  Arm(member, events, data);
+  KickAndUnlock(&lock);
   return 0;
 }
 
 int nc_set::Remove(nc_socket* socket) {
-  const std::lock_guard lock(mutex_);
-  if (socket->set.load(std::memory_order_acquire) != this) return ENOENT;
-  socket->slot->wait_set.store(netchannel::ipc::kNoIndex, std::memory_order_seq_cst);
-  socket->slot->interest.store(0, std::memory_order_seq_cst);
-  ready_.Remove(socket);
-  members_.erase(socket->index);
-  socket->set.store(nullptr, std::memory_order_release);
+  const std::lock_guard process_lock(Process::Get().mutex());
+  SetMember* member = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const int error = EnsureOwn(); error != 0) return error;
+    member = Find(socket);
+  }
+  if (member == nullptr) return ENOENT;
+  Leave(member);
   return 0;
 }
 
-void nc_set::Recheck(nc_socket* socket) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (socket->set.load(std::memory_order_acquire) != this) return;
-    socket->slot->queued.store(1, std::memory_order_seq_cst);
-    ready_.PushBack(socket);
-  }
-  Kick();
+// Precondition: the process's mutex, not this one.
+void nc_set::Leave(SetMember* member) {
+  SetMember** at = &member->socket->memberships;
+  while (*at != member) at = &(*at)->next_of_socket;
+  *at = member->next_of_socket;
+  const std::lock_guard lock(mutex_);
+  if (member->part != nullptr) member->part->Remove(member);
+  ready_.Remove(member);
+  delete member;
+  DropEmptyParts();
 }
 
-// Precondition: the mutex. Bounded by the ring.
-void nc_set::Drain() {
-  while (const auto index = ring_.Pop()) {
-    const auto found = members_.find(*index);
-    if (found != members_.end()) ready_.PushBack(found->second);
-  }
-}
-
-unsigned nc_set::Look(nc_socket* socket) const {
-  return netchannel::Readiness(socket) & (socket->member.events | kAlways);
-}
-
-// Precondition: the mutex. Looks at each listed socket at most once.
-int nc_set::Collect(nc_event* events, int capacity) {
-  int count = 0;
-  for (size_t left = ready_.size(); left > 0 && count < capacity; --left) {
-    nc_socket* socket = ready_.front();
-    ready_.Remove(socket);
-    unsigned ready = Look(socket);
-    if (ready == 0) {
-      // From here on the stack pushes it again; what it published before is seen by looking at
-      // `event`.
-      socket->slot->queued.store(0, std::memory_order_seq_cst);
-      socket->slot->event.load(std::memory_order_seq_cst);
-      ready = Look(socket);
-      if (ready == 0) continue;
-      socket->slot->queued.store(1, std::memory_order_seq_cst);
-    }
-    ready_.PushBack(socket);
-    events[count++] = {socket, ready, socket->member.data};
-  }
-  return count;
-}
-
-void nc_set::Kick() {
-  kicks_.fetch_add(1, std::memory_order_seq_cst);
-  if (sleeping_.load(std::memory_order_seq_cst) != 0 || exported_.load(std::memory_order_seq_cst)) {
-    eventfd_write(stack_->link->WaitSetFd(index_), 1);
-  }
-  // A lent thread asleep in the stack asks its condition when the stack wakes.
-  if (waiting_.load(std::memory_order_seq_cst) != 0 &&
-      stack_->header->stack_sleeping.load(std::memory_order_seq_cst) != 0) {
-    stack_->link->Wake();
-  }
-}
-
-bool nc_set::HasNews(uint32_t seen_kicks) const {
-  return ring_.HasEntry() || kicks_.load(std::memory_order_seq_cst) != seen_kicks ||
-         stack_->header->stack_gone.load(std::memory_order_seq_cst) != 0;
-}
-
-int nc_set::Wait(nc_event* events, int capacity, Time deadline) {
-  bool slept = false;
-  for (;;) {
-    const uint32_t kicks = kicks_.load(std::memory_order_seq_cst);
-    const bool gone = stack_->header->stack_gone.load(std::memory_order_seq_cst) != 0;
-    bool more = false;
-    int count = 0;
-    {
-      const std::lock_guard lock(mutex_);
-      Drain();
-      count = Collect(events, capacity);
-      more = ready_.size() > static_cast<size_t>(count);
-    }
-    if (count > 0) {
-      // A sleep has emptied the descriptor, and what is ready stays ready.
-      if (slept && exported_.load(std::memory_order_relaxed)) {
-        eventfd_write(stack_->link->WaitSetFd(index_), 1);
-      }
-      // Others that sleep here were not told of the rest.
-      if (more && sleeping_.load(std::memory_order_seq_cst) != 0) Kick();
-      return count;
-    }
-    if (gone) return -ENETDOWN;
-    if (!deadline.is_infinite() && netchannel::ipc::MonotonicNow() >= deadline) {
-      if (!PrepareExport(kicks)) continue;
-      return 0;
-    }
-    slept = true;
-    waiting_.fetch_add(1, std::memory_order_seq_cst);
-    const int error = Sleep(kicks, deadline);
-    waiting_.fetch_sub(1, std::memory_order_relaxed);
-    if (error != 0) return -error;
-  }
-}
-
-bool nc_set::PrepareExport(uint32_t seen_kicks) {
-  if (!exported_.load(std::memory_order_relaxed)) return true;
-  eventfd_t ignored;
-  eventfd_read(stack_->link->WaitSetFd(index_), &ignored);
-  ring_.Arm();
-  return !HasNews(seen_kicks);
-}
-
-int nc_set::Sleep(uint32_t seen_kicks, Time deadline) {
-  struct Waiting {
-    const nc_set* set;
-    uint32_t kicks;
-  } waiting = {this, seen_kicks};
-  const auto done = [](void* argument) {
-    const auto* seen = static_cast<Waiting*>(argument);
-    return seen->set->HasNews(seen->kicks);
-  };
-  const auto lent = stack_->link->Lend(done, &waiting, deadline, false);
-  if (lent == netchannel::ipc::LendResult::kInterrupted) return done(&waiting) ? 0 : EINTR;
-  if (lent == netchannel::ipc::LendResult::kRan) return 0;
-  return SleepOnDescriptor(seen_kicks, deadline);
-}
-
-int nc_set::SleepOnDescriptor(uint32_t seen_kicks, Time deadline) {
-  pollfd poll_fd = {stack_->link->WaitSetFd(index_), POLLIN, 0};
-  if (poll_fd.fd < 0) return EMFILE;
-  stack_->header->sleepers.fetch_add(1, std::memory_order_seq_cst);
-  sleeping_.fetch_add(1, std::memory_order_seq_cst);
-  ring_.Arm();
-  stack_->link->Attend();
-  int error = 0;
-  if (!HasNews(seen_kicks)) {
-    timespec left{};
-    if (!deadline.is_infinite()) {
-      const Duration rest = deadline - netchannel::ipc::MonotonicNow();
-      if (rest > Duration::Zero()) left = netchannel::ipc::ToTimespec(rest);
-    }
-    const int result = ppoll(&poll_fd, 1, deadline.is_infinite() ? nullptr : &left, nullptr);
-    if (result < 0) error = errno;
-  }
-  stack_->header->sleepers.fetch_sub(1, std::memory_order_relaxed);
-  eventfd_t ignored;
-  eventfd_read(poll_fd.fd, &ignored);
-  // The stack's one signal is spent, perhaps on us: the others need a new one.
-  if (sleeping_.fetch_sub(1, std::memory_order_seq_cst) > 1 ||
-      exported_.load(std::memory_order_relaxed)) {
-    ring_.Arm();
-  } else {
-    ring_.Disarm();
-  }
-  return HasNews(seen_kicks) ? 0 : error;
+void nc_set::Recheck(SetMember* member) {
+  std::unique_lock lock(mutex_);
+  ready_.PushBack(member);
+  KickAndUnlock(&lock);
 }
 
 int nc_set::Export() {
-  const int fd = stack_->link->WaitSetFd(index_);
-  if (fd < 0) return -1;
+  const std::lock_guard lock(mutex_);
+  if (const int error = EnsureOwn(); error != 0) return netchannel::Fail(error);
   if (!exported_.exchange(true, std::memory_order_seq_cst)) {
     // The application may sleep on it at any time from now on, where we cannot see it.
-    stack_->header->sleepers.fetch_add(1, std::memory_order_seq_cst);
-    stack_->link->Attend();
-    eventfd_write(fd, 1);
+    if (origin->embedded) exported_home_.emplace(origin->Latest().get());
+    eventfd_write(event_fd_, 1);
   }
-  return fd;
+  return event_fd_;
 }
 
 namespace netchannel {
 
-void RecheckInSet(nc_socket* socket) {
-  if (nc_set* set = socket->set.load(std::memory_order_acquire); set != nullptr)
-    set->Recheck(socket);
+void RecheckInSets(nc_socket* socket) {
+  const std::lock_guard lock(Process::Get().mutex());
+  for (SetMember* member = socket->memberships; member != nullptr;
+       member = member->next_of_socket) {
+    member->set->Recheck(member);
+  }
 }
 
-void LeaveSet(nc_socket* socket) {
-  if (nc_set* set = socket->set.load(std::memory_order_acquire); set != nullptr)
-    set->Remove(socket);
+void LeaveSets(nc_socket* socket) {
+  const std::lock_guard lock(Process::Get().mutex());
+  while (socket->memberships != nullptr) socket->memberships->set->Leave(socket->memberships);
 }
 
 }  // namespace netchannel
@@ -286,24 +248,7 @@ using netchannel::Fail;
 
 extern "C" {
 
-nc_set* nc_set_create(nc_stack* stack) {
-  for (uint32_t index = 0; index < netchannel::ipc::kWaitSets; ++index) {
-    uint32_t free = 0;
-    std::atomic<uint32_t>& in_use = stack->region.wait_set(index)->in_use;
-    if (!in_use.compare_exchange_strong(free, 1, std::memory_order_acq_rel)) continue;
-    auto* set = new (std::nothrow) nc_set(stack, index);
-    if (set == nullptr) {
-      in_use.store(0, std::memory_order_release);
-      Fail(ENOMEM);
-      return nullptr;
-    }
-    const std::lock_guard lock(stack->open_mutex);
-    stack->open_sets.insert(set);
-    return set;
-  }
-  Fail(EMFILE);
-  return nullptr;
-}
+nc_set* nc_set_create(nc_stack* stack) { return nc_set::Create(stack); }
 
 void nc_set_destroy(nc_set* set) {
   if (set != nullptr) set->Destroy();
@@ -314,18 +259,6 @@ int nc_set_watch(nc_set* set, nc_socket* socket, unsigned events, void* data) {
   return error == 0 ? 0 : Fail(error);
 }
 
-int nc_set_wait(nc_set* set, struct nc_event* events, int capacity, int timeout_ms) {
-  if (events == nullptr || capacity <= 0) return Fail(EINVAL);
-  const Time deadline = timeout_ms < 0
-                            ? Time::Infinite()
-                            : netchannel::ipc::MonotonicNow() + Duration::Millis(timeout_ms);
-  const int count = set->Wait(events, capacity, deadline);
-  return count >= 0 ? count : Fail(-count);
-}
-
-int nc_set_fd(nc_set* set) {
-  const int fd = set->Export();
-  return fd >= 0 ? fd : Fail(EMFILE);
-}
+int nc_set_fd(nc_set* set) { return set->Export(); }
 
 }  // extern "C"

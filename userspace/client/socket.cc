@@ -4,12 +4,14 @@
 #include "client/socket.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <climits>
 #include <new>
 
 #include "client/address.h"
+#include "client/process.h"
 #include "client/set.h"
 #include "client/wait.h"
 #include "ipc/futex.h"
@@ -43,33 +45,53 @@ int TakeError(nc_socket* socket) {
 unsigned Readiness(nc_socket* socket) {
   const ipc::SocketSlot* slot = socket->slot;
   const uint32_t flags = socket->Flags();
-  const uint32_t shut = socket->shut.load(std::memory_order_relaxed);
+  const uint32_t shut = socket->shut();
   const uint64_t received = slot->received.load(std::memory_order_acquire);
   const bool readable =
       ipc::IsReadable(flags, received, slot->consumed.load(std::memory_order_relaxed));
-  unsigned ready = slot->error.load(std::memory_order_acquire) != 0 ? NC_FAILED : 0;
-  if ((flags & ipc::kFlagDetached) != 0) return ready | NC_READ | NC_WRITE | NC_HANGUP;
+  const unsigned failed = slot->error.load(std::memory_order_acquire) != 0 ? NC_FAILED : 0;
+  if ((flags & ipc::kFlagDetached) != 0) return failed | NC_READ | NC_WRITE | NC_HANGUP | NC_RDHUP;
   switch (ipc::StateOf(flags)) {
     case ipc::SlotState::kIdle:
-    case ipc::SlotState::kBound:
+    case ipc::SlotState::kBound:  // as tcp_poll() of Linux has it
+      return failed | NC_WRITE | NC_HANGUP;
     case ipc::SlotState::kConnecting:
-      return ready;
+      return failed;
     case ipc::SlotState::kListening:
-      return ready | (readable ? NC_READ : 0);
+      return failed | (readable ? NC_READ : 0);
     case ipc::SlotState::kClosed:
-      return ready | NC_READ | NC_WRITE | NC_HANGUP;
+      return failed | NC_READ | NC_WRITE | NC_HANGUP | NC_RDHUP;
     case ipc::SlotState::kConnected:
       break;
   }
   const bool input_over = ipc::PeerFin(flags) || (shut & kShutRead) != 0;
   const bool output_over = (shut & kShutWrite) != 0;
-  const uint64_t limit = socket->send_limit.load(std::memory_order_relaxed);
+  const uint64_t limit = socket->client->send_limit.load(std::memory_order_relaxed);
   const uint64_t room = ipc::WriteRoom(slot->written.load(std::memory_order_relaxed),
                                        slot->acknowledged.load(std::memory_order_acquire), limit);
+  unsigned ready = failed;
   if (readable || input_over) ready |= NC_READ;
+  if (input_over) ready |= NC_RDHUP;
   if (output_over || ipc::IsWritable(room, limit)) ready |= NC_WRITE;
   if (input_over && output_over) ready |= NC_HANGUP;
   return ready;
+}
+
+bool AwaitRoomLocked(nc_socket* socket) {
+  ipc::SocketSlot* slot = socket->slot;
+  const uint64_t written = slot->written.load(std::memory_order_relaxed);
+  const uint64_t room_at =
+      ipc::RoomAt(written, socket->client->send_limit.load(std::memory_order_relaxed));
+  if (slot->room_at.load(std::memory_order_acquire) != room_at) {
+    slot->room_at.store(room_at, std::memory_order_seq_cst);
+    ipc::FullFence();
+  }
+  return !ipc::Reached(slot->acknowledged.load(std::memory_order_seq_cst), room_at);
+}
+
+bool AwaitRoom(nc_socket* socket) {
+  const SharedLockGuard lock(&socket->client->send_lock);
+  return AwaitRoomLocked(socket);
 }
 
 int Execute(nc_socket* socket, ipc::Op op, uint32_t argument) {
@@ -77,7 +99,7 @@ int Execute(nc_socket* socket, ipc::Op op, uint32_t argument) {
   request.op = op;
   request.socket = socket->index;
   request.argument = argument;
-  return socket->stack->calls.Execute(request).error;
+  return socket->home->calls.Execute(request).error;
 }
 
 int Execute(nc_socket* socket, ipc::Op op, const ipc::Address& address) {
@@ -85,7 +107,58 @@ int Execute(nc_socket* socket, ipc::Op op, const ipc::Address& address) {
   request.op = op;
   request.socket = socket->index;
   request.address = address;
-  return socket->stack->calls.Execute(request).error;
+  return socket->home->calls.Execute(request).error;
+}
+
+void CloseSlot(Attachment* home, uint32_t index) {
+  ipc::CallRequest close;
+  close.op = ipc::Op::kClose;
+  close.socket = index;
+  home->calls.Execute(close);
+}
+
+void StartLife(nc_socket* socket, nc_socket* listener, bool nonblocking) {
+  ipc::SocketClient* client = socket->client;
+  const auto ring = static_cast<int32_t>(std::min<uint64_t>(socket->send_ring.size, INT_MAX));
+  ipc::Options options = kDefaultOptions;
+  uint32_t nodelay = 0;
+  int32_t receive_buffer = ring;
+  if (listener != nullptr) {
+    const SharedLockGuard lock(&listener->client->options_lock);
+    options = listener->client->options;
+    nodelay = listener->client->nodelay;
+    receive_buffer = listener->client->receive_buffer;
+  }
+  for (ipc::SharedLock* lock : {&client->send_lock, &client->receive_lock, &client->options_lock}) {
+    lock->owner.store(0, std::memory_order_relaxed);
+    lock->waiting.store(0, std::memory_order_relaxed);
+  }
+  client->acknowledged = client->received = client->announced = 0;
+  client->send_limit.store(listener != nullptr
+                               ? listener->client->send_limit.load(std::memory_order_relaxed)
+                               : socket->send_ring.size,
+                           std::memory_order_relaxed);
+  client->shut.store(0, std::memory_order_relaxed);
+  client->nonblocking.store(nonblocking ? 1 : 0, std::memory_order_relaxed);
+  client->spin.store(
+      listener != nullptr ? listener->client->spin.load(std::memory_order_relaxed) : 0,
+      std::memory_order_relaxed);
+  client->send_timeout_ms.store(0, std::memory_order_relaxed);
+  client->receive_timeout_ms.store(0, std::memory_order_relaxed);
+  client->anchored.store(0, std::memory_order_relaxed);
+  client->born = socket->home->header->sharings.load(std::memory_order_relaxed);
+  client->options = options;
+  client->nodelay = nodelay;
+  client->receive_buffer = receive_buffer;
+  client->generation.fetch_add(1, std::memory_order_release);
+}
+
+void WakeOwnWaiters(nc_socket* socket) {
+  socket->slot->event.fetch_add(1, std::memory_order_seq_cst);
+  if (socket->slot->waiters.load(std::memory_order_seq_cst) != 0) {
+    ipc::FutexWakeAll(socket->slot->event, ipc::FutexScope::kShared);
+  }
+  RecheckInSets(socket);
 }
 
 namespace {
@@ -100,31 +173,53 @@ void Linger(nc_socket* socket, int linger_ms) {
   WaitFor(socket, Condition::kDelivered, end, DeadlineAfter(linger_ms));
 }
 
-// Threads of this process that wait on the socket look again.
-void WakeOwnWaiters(nc_socket* socket) {
-  socket->slot->event.fetch_add(1, std::memory_order_seq_cst);
-  if (socket->slot->waiters.load(std::memory_order_seq_cst) != 0) {
-    ipc::FutexWakeAll(socket->slot->event, ipc::FutexScope::kShared);
+int LingerTime(nc_socket* socket) {
+  // Another process may hold it, and then this is not the end of it.
+  const uint32_t sharings = socket->home->header->sharings.load(std::memory_order_relaxed);
+  if (sharings != socket->client->born) return -1;
+  const SharedLockGuard lock(&socket->client->options_lock);
+  return socket->client->options.linger_ms;
+}
+
+// The virtual socket ends with its descriptor; one that has none is only ours.
+void GiveUp(nc_socket* socket) {
+  if (socket->anchor < 0) {
+    // In a forked child, one that could not get a descriptor is the parent's.
+    if (socket->home->own()) CloseSlot(socket->home.get(), socket->index);
+  } else if (socket->owns_anchor) {
+    close(socket->anchor);
   }
-  RecheckInSet(socket);
 }
 
 }  // namespace
 }  // namespace netchannel
 
-nc_socket::nc_socket(nc_stack* its_stack, uint32_t its_index)
-    : stack(its_stack),
-      slot(its_stack->region.slot(its_index)),
+nc_socket::nc_socket(nc_stack* from, std::shared_ptr<netchannel::Attachment> region,
+                     uint32_t its_index)
+    : origin(from),
+      home(std::move(region)),
+      slot(home->region.slot(its_index)),
+      client(home->region.client(its_index)),
       index(its_index),
-      consumed_threshold(
-          std::min(netchannel::kConsumedThreshold, its_stack->region.ring_bytes() / 8)),
-      send_ring(its_stack->region.send_ring(its_index)),
-      receive_ring(its_stack->region.receive_ring(its_index)),
-      send_limit(its_stack->region.ring_bytes()),
-      options(netchannel::kDefaultOptions),
-      receive_buffer(static_cast<int>(its_stack->region.ring_bytes())) {
-  const std::lock_guard lock(stack->open_mutex);
-  stack->open_sockets.insert(this);
+      consumed_threshold(std::min(netchannel::kConsumedThreshold, home->region.ring_bytes() / 8)),
+      send_ring(home->region.send_ring(its_index)),
+      receive_ring(home->region.receive_ring(its_index)) {
+  std::atomic<uint32_t>& seen = home->header->slots_seen;
+  for (uint32_t known = seen.load(std::memory_order_relaxed);
+       known <= index && !seen.compare_exchange_weak(known, index + 1);) {
+  }
+}
+
+void nc_socket::Register() {
+  netchannel::Process& process = netchannel::Process::Get();
+  const std::lock_guard lock(process.mutex());
+  process.sockets.insert(this);
+}
+
+void nc_socket::Unregister() {
+  netchannel::Process& process = netchannel::Process::Get();
+  const std::lock_guard lock(process.mutex());
+  process.sockets.erase(this);
 }
 
 using netchannel::Execute;
@@ -138,21 +233,21 @@ nc_socket* nc_socket_create(nc_stack* stack, int flags) {
     Fail(EINVAL);
     return nullptr;
   }
-  const auto created = stack->calls.Execute({});
-  if (created.error != 0 || created.socket >= stack->region.socket_count()) {
+  auto home = stack->Home();
+  if (home == nullptr) return nullptr;
+  const auto created = home->calls.Execute({});
+  if (created.error != 0 || created.socket >= home->region.socket_count()) {
     Fail(created.error != 0 ? created.error : EIO);
     return nullptr;
   }
-  auto* socket = new (std::nothrow) nc_socket(stack, created.socket);
+  auto* socket = new (std::nothrow) nc_socket(stack, home, created.socket);
   if (socket == nullptr) {
-    netchannel::ipc::CallRequest close;
-    close.op = netchannel::ipc::Op::kClose;
-    close.socket = created.socket;
-    stack->calls.Execute(close);
+    netchannel::CloseSlot(home.get(), created.socket);
     Fail(ENOMEM);
     return nullptr;
   }
-  socket->nonblocking.store((flags & SOCK_NONBLOCK) != 0, std::memory_order_relaxed);
+  netchannel::StartLife(socket, nullptr, (flags & SOCK_NONBLOCK) != 0);
+  socket->Register();
   return socket;
 }
 
@@ -174,33 +269,26 @@ int nc_shutdown(nc_socket* socket, int how) {
   const uint32_t directions = how == SHUT_RDWR ? netchannel::kShutRead | netchannel::kShutWrite
                               : how == SHUT_RD ? netchannel::kShutRead
                                                : netchannel::kShutWrite;
+  std::atomic<uint32_t>& shut = socket->client->shut;
   // Under the sender's lock: nothing is written behind the end of the stream.
-  socket->sending.lock.Lock();
-  const uint32_t before = socket->shut.fetch_or(directions, std::memory_order_relaxed);
-  socket->sending.lock.UnlockAndFence();
+  netchannel::Lock(&socket->client->send_lock);
+  const uint32_t before = shut.fetch_or(directions, std::memory_order_relaxed);
+  netchannel::UnlockAndFence(&socket->client->send_lock);
+  // The stack tells all who wait for the socket to look again.
   const int error = Execute(socket, netchannel::ipc::Op::kShutdown, directions);
   if (error != 0) {
-    socket->shut.fetch_and(before | ~directions, std::memory_order_relaxed);
+    shut.fetch_and(before | ~directions, std::memory_order_relaxed);
     return Fail(error);
   }
-  netchannel::WakeOwnWaiters(socket);
   return 0;
 }
 
 int nc_close(nc_socket* socket) {
-  netchannel::LeaveSet(socket);
-  int linger_ms;
-  {
-    const std::lock_guard lock(socket->options_mutex);
-    linger_ms = socket->options.linger_ms;
-  }
+  netchannel::LeaveSets(socket);
+  const int linger_ms = netchannel::LingerTime(socket);
   if (linger_ms > 0) netchannel::Linger(socket, linger_ms);
-  // A stack that is gone has closed it already.
-  Execute(socket, netchannel::ipc::Op::kClose, uint32_t{0});
-  {
-    const std::lock_guard lock(socket->stack->open_mutex);
-    socket->stack->open_sockets.erase(socket);
-  }
+  socket->Unregister();
+  netchannel::GiveUp(socket);
   delete socket;
   return 0;
 }

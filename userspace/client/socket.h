@@ -1,25 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// nc_socket: one virtual socket, as the application holds it. What both sides must see is in the
-// socket's slot (ipc/abi.h); here are the application's own copies, so that a send or receive
-// touches shared memory only for the bytes, one position, and `dirty`.
+// nc_socket: one virtual socket, as a process holds it. All that its users must agree on lies in
+// the region, since other processes may hold it too: what the stack sees in the socket's slot, the
+// rest in its SocketClient (both ipc/abi.h). A handle has only pointers to them, the descriptor
+// that stands for it, and its memberships in sets.
 //
-// Owner: the application, from create or accept to nc_close. Thread: any; each direction has its
-// lock, each set its own (client/set.h). Locks are taken in the order: set, direction.
+// Owner: the application, from create, accept or adopt to nc_close. Thread: any; each direction has
+// its lock. A socket may have several handles in a process.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
+#include <memory>
 
 #include "base/ring_view.h"
 #include "base/units.h"
+#include "client/attachment.h"
 #include "client/lock.h"
 #include "client/stack.h"
 #include "ipc/abi.h"
 #include "netchannel/netchannel.h"
 
 namespace netchannel {
+
+struct SetMember;
 
 // A reader tells how far it has read after this much, or an eighth of the ring if that is less:
 // often enough that a window of 256 KiB never closes on a reader that keeps up, and once for 500
@@ -29,69 +33,43 @@ inline constexpr uint64_t kConsumedThreshold = 32 * 1024;
 // A large copy is published in steps, so that the stack sends while the copy goes on.
 inline constexpr uint64_t kCopyStep = 64 * 1024;
 
-struct SendSide {
-  DirectionLock lock;
-  uint64_t written = 0;       // guarded by lock; the slot's `written`
-  uint64_t acknowledged = 0;  // guarded by lock; at most the slot's, read again when room is short
-};
-
-struct ReceiveSide {
-  DirectionLock lock;
-  uint64_t consumed = 0;   // guarded by lock; the slot's `consumed`
-  uint64_t received = 0;   // guarded by lock; at most the slot's
-  uint64_t announced = 0;  // guarded by lock; `consumed` when the stack was last told
-};
-
 inline constexpr uint32_t kShutRead = 1, kShutWrite = 2;  // as Call::argument
-
-// Membership in a wait set; guarded by the set's lock.
-struct SetMember {
-  void* data = nullptr;
-  unsigned events = 0;
-  bool listed = false;  // in the set's list of sockets that may be ready
-  nc_socket* next = nullptr;
-  nc_socket* previous = nullptr;
-};
 
 }  // namespace netchannel
 
 struct nc_socket {
-  nc_socket(nc_stack* its_stack, uint32_t its_index);
+  // `from`: null for one that did not come from a stack's handle.
+  nc_socket(nc_stack* from, std::shared_ptr<netchannel::Attachment> region, uint32_t its_index);
+  // In the process's list, from when it is whole (StartLife) until nc_close.
+  void Register();
+  void Unregister();
 
-  nc_stack* const stack;
+  nc_stack* const origin;
+  const std::shared_ptr<netchannel::Attachment> home;
   netchannel::ipc::SocketSlot* const slot;
+  netchannel::ipc::SocketClient* const client;
   const uint32_t index;
   const uint64_t consumed_threshold;
   const netchannel::RingView send_ring;
   const netchannel::RingView receive_ring;
 
-  std::atomic<bool> nonblocking{false};
-  std::atomic<bool> spin{false};
-  std::atomic<uint32_t> shut{0};     // kShutRead, kShutWrite: what this end has shut down
-  std::atomic<uint64_t> send_limit;  // NC_SEND_BUFFER: how much of the ring may be used
-  std::atomic<int> send_timeout_ms{0}, receive_timeout_ms{0};
-
-  alignas(netchannel::ipc::kCacheLine) netchannel::SendSide sending;
-  alignas(netchannel::ipc::kCacheLine) netchannel::ReceiveSide receiving;
-
-  std::atomic<nc_set*> set{nullptr};
-  netchannel::SetMember member;
-
-  std::mutex options_mutex;
-  netchannel::ipc::Options options;  // guarded by options_mutex
-  bool nodelay = false;              // guarded by options_mutex
-  int receive_buffer = 0;            // guarded by options_mutex
+  // Guarded by the process's mutex.
+  int anchor = -1;
+  bool owns_anchor = false;  // else it is the application's
+  netchannel::SetMember* memberships = nullptr;
 
   // Tells the stack that a position has moved. Precondition: a full fence after the position's
   // store.
   void Announce() {
     if (slot->dirty.load(std::memory_order_relaxed) == 0 &&
         slot->dirty.exchange(1, std::memory_order_acq_rel) == 0) {
-      stack->RingSocket(index);
+      home->RingSocket(index);
     }
   }
 
   uint32_t Flags() const { return slot->flags.load(std::memory_order_acquire); }
+  bool nonblocking() const { return client->nonblocking.load(std::memory_order_relaxed) != 0; }
+  uint32_t shut() const { return client->shut.load(std::memory_order_relaxed); }
 };
 
 namespace netchannel {
@@ -99,11 +77,25 @@ namespace netchannel {
 // The connection's error, which is the application's from now on; 0 when there is none.
 int TakeError(nc_socket* socket);
 
-// NC_READ, NC_WRITE, NC_HANGUP, NC_FAILED.
+// NC_READ, NC_WRITE, NC_HANGUP, NC_FAILED, NC_RDHUP.
 unsigned Readiness(nc_socket* socket);
+
+// Asks the stack to tell when the socket is writable again: a full buffer counts as writable when a
+// quarter is free. False: it is so already, and nothing will be told. The second form has the
+// sender's lock.
+bool AwaitRoom(nc_socket* socket);
+bool AwaitRoomLocked(nc_socket* socket);
+
+// Sets up what the processes share of a socket that has just been made; with the options of
+// `listener` if that is not null.
+void StartLife(nc_socket* socket, nc_socket* listener, bool nonblocking);
+
+// Threads of this process that wait on the socket look again.
+void WakeOwnWaiters(nc_socket* socket);
 
 // A control operation on the socket. 0, or errno.
 int Execute(nc_socket* socket, ipc::Op op, uint32_t argument);
 int Execute(nc_socket* socket, ipc::Op op, const ipc::Address& address);
+void CloseSlot(Attachment* home, uint32_t index);
 
 }  // namespace netchannel

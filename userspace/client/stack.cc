@@ -13,9 +13,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "client/process.h"
 #include "client/set.h"
 #include "client/socket.h"
-#include "ipc/fence.h"
 
 namespace netchannel {
 namespace {
@@ -85,20 +85,58 @@ int Fail(int error, std::string message) {
   return -1;
 }
 
+std::shared_ptr<Attachment> AttachTo(absl::StatusOr<std::unique_ptr<ipc::StackLink>> link) {
+  if (!link.ok()) {
+    Fail(ErrnoOf(link.status()), std::string(link.status().message()));
+    return nullptr;
+  }
+  const auto view = ipc::RegionView::Open((*link)->region(), (*link)->region_size());
+  if (!view.ok()) {
+    Fail(EPROTO, std::string(view.status().message()));
+    return nullptr;
+  }
+  auto attachment = std::make_shared<Attachment>(*std::move(link), *view);
+  Process::Get().Add(attachment);
+  return attachment;
+}
+
 }  // namespace netchannel
 
-nc_stack::nc_stack(std::unique_ptr<netchannel::ipc::StackLink> stack_link,
+nc_stack::nc_stack(std::unique_ptr<netchannel::ipc::StackLink> link,
                    const netchannel::ipc::RegionView& view)
-    : link(std::move(stack_link)),
-      region(view),
-      header(view.header()),
-      calls(view, link.get()),
-      doorbell(view) {}
+    : embedded(true), latest_(std::make_shared<netchannel::Attachment>(std::move(link), view)) {
+  netchannel::Process& process = netchannel::Process::Get();
+  const std::lock_guard lock(process.mutex());
+  process.Add(latest_);
+}
 
-void nc_stack::RingSocket(uint32_t index) {
-  doorbell.Push(index);
-  netchannel::ipc::FullFence();
-  if (header->stack_sleeping.load(std::memory_order_relaxed) != 0) link->Wake();
+nc_stack::nc_stack(std::shared_ptr<netchannel::Attachment> attachment, std::string path,
+                   Connect connect)
+    : embedded(false),
+      socket_path_(std::move(path)),
+      connect_(connect),
+      latest_(std::move(attachment)) {}
+
+std::shared_ptr<netchannel::Attachment> nc_stack::Latest() {
+  const std::lock_guard lock(netchannel::Process::Get().mutex());
+  return latest_;
+}
+
+std::shared_ptr<netchannel::Attachment> nc_stack::Home() {
+  const std::lock_guard lock(netchannel::Process::Get().mutex());
+  if (latest_->gone() || !latest_->own()) {
+    if (embedded) {
+      netchannel::Fail(ENETDOWN);
+      return nullptr;
+    }
+    auto fresh = netchannel::AttachTo(connect_(socket_path_));
+    if (fresh == nullptr) {
+      errno = ENETDOWN;
+      return nullptr;
+    }
+    latest_ = std::move(fresh);
+  }
+  return latest_;
 }
 
 extern "C" {
@@ -138,13 +176,18 @@ void nc_stack_stop(nc_stack* stack) {
   std::vector<nc_set*> sets;
   std::vector<nc_socket*> sockets;
   {
-    const std::lock_guard lock(stack->open_mutex);
-    sets.assign(stack->open_sets.begin(), stack->open_sets.end());
-    sockets.assign(stack->open_sockets.begin(), stack->open_sockets.end());
+    netchannel::Process& process = netchannel::Process::Get();
+    const std::lock_guard lock(process.mutex());
+    for (nc_set* set : process.sets) {
+      if (set->origin == stack) sets.push_back(set);
+    }
+    for (nc_socket* socket : process.sockets) {
+      if (socket->origin == stack) sockets.push_back(socket);
+    }
   }
   for (nc_set* set : sets) nc_set_destroy(set);
   for (nc_socket* socket : sockets) {
-    nc_setopt(socket, NC_LINGER_MS, 0);
+    if (stack->embedded) nc_setopt(socket, NC_LINGER_MS, 0);
     nc_close(socket);
   }
   delete stack;
@@ -153,7 +196,7 @@ void nc_stack_stop(nc_stack* stack) {
 const char* nc_last_error(void) { return netchannel::LastError().c_str(); }
 
 char* nc_stack_status(nc_stack* stack) {
-  char* copy = strdup(stack->link->StatusJson().c_str());
+  char* copy = strdup(stack->Latest()->link->StatusJson().c_str());
   if (copy == nullptr) netchannel::Fail(ENOMEM, "no memory for the status");
   return copy;
 }

@@ -24,31 +24,39 @@ constexpr int kSendFlags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE;
 constexpr int kReceiveFlags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK | MSG_WAITALL;
 
 bool IsNonblocking(const nc_socket* socket, int flags) {
-  return (flags & MSG_DONTWAIT) != 0 || socket->nonblocking.load(std::memory_order_relaxed);
+  return (flags & MSG_DONTWAIT) != 0 || socket->nonblocking();
 }
 
 // Room in the send buffer; reads the stack's position only when its own copy does not show
 // `wanted`. Precondition: the sender's lock.
-uint64_t SendRoom(nc_socket* socket, uint64_t wanted) {
-  SendSide& side = socket->sending;
-  const uint64_t limit = socket->send_limit.load(std::memory_order_relaxed);
-  uint64_t room = ipc::WriteRoom(side.written, side.acknowledged, limit);
+uint64_t SendRoom(nc_socket* socket, uint64_t written, uint64_t wanted) {
+  ipc::SocketClient* client = socket->client;
+  const uint64_t limit = client->send_limit.load(std::memory_order_relaxed);
+  uint64_t room = ipc::WriteRoom(written, client->acknowledged, limit);
   if (room < wanted) {
-    side.acknowledged = socket->slot->acknowledged.load(std::memory_order_acquire);
-    room = ipc::WriteRoom(side.written, side.acknowledged, limit);
+    client->acknowledged = socket->slot->acknowledged.load(std::memory_order_acquire);
+    room = ipc::WriteRoom(written, client->acknowledged, limit);
   }
   return room;
+}
+
+uint64_t Written(const nc_socket* socket) {
+  return socket->slot->written.load(std::memory_order_relaxed);
+}
+
+uint64_t Consumed(const nc_socket* socket) {
+  return socket->slot->consumed.load(std::memory_order_relaxed);
 }
 
 // Precondition: the sender's lock.
 bool CanSend(nc_socket* socket) {
   return ipc::StateOf(socket->Flags()) == ipc::SlotState::kConnected &&
-         (socket->shut.load(std::memory_order_relaxed) & kShutWrite) == 0;
+         (socket->shut() & kShutWrite) == 0;
 }
 
 // Why CanSend is false. EAGAIN: not yet connected.
 int SendError(nc_socket* socket) {
-  if ((socket->shut.load(std::memory_order_relaxed) & kShutWrite) != 0) return EPIPE;
+  if ((socket->shut() & kShutWrite) != 0) return EPIPE;
   switch (ipc::StateOf(socket->Flags())) {
     case ipc::SlotState::kConnected:
     case ipc::SlotState::kConnecting:
@@ -64,16 +72,26 @@ int SendError(nc_socket* socket) {
 
 // Copies `length` bytes in steps, announcing each. Precondition: the sender's lock, and the room.
 void Append(nc_socket* socket, IoCursor* from, uint64_t length) {
-  SendSide& side = socket->sending;
+  uint64_t written = Written(socket);
   while (length > 0) {
     const uint64_t step = std::min(length, kCopyStep);
-    from->CopyTo(socket->send_ring, side.written, step);
-    side.written += step;
+    from->CopyTo(socket->send_ring, written, step);
+    written += step;
     length -= step;
-    socket->slot->written.store(side.written, std::memory_order_release);
+    socket->slot->written.store(written, std::memory_order_release);
     ipc::FullFence();
     socket->Announce();
   }
+}
+
+// Sends what there is room for. True: look again at once, for room has come meanwhile.
+// Precondition: the sender's lock.
+bool AppendSome(nc_socket* socket, IoCursor* from, ssize_t* done) {
+  const uint64_t length =
+      std::min(from->remaining(), SendRoom(socket, Written(socket), from->remaining()));
+  Append(socket, from, length);
+  *done += static_cast<ssize_t>(length);
+  return from->remaining() > 0 && !AwaitRoomLocked(socket);
 }
 
 // How a wait changes an operation: nothing when ready, else what to return.
@@ -85,30 +103,28 @@ std::optional<ssize_t> Ended(WaitResult result, ssize_t done) {
 
 ssize_t WouldBlock(nc_socket* socket, ssize_t done) {
   // An application that polls without waiting lets the stack run on its own time.
-  socket->stack->link->Wake();
+  socket->home->link->Wake();
   return done > 0 ? done : Fail(EAGAIN);
 }
 
 ssize_t SendParts(nc_socket* socket, IoCursor cursor, int flags) {
-  const Time deadline = DeadlineAfter(socket->send_timeout_ms.load(std::memory_order_relaxed));
+  ipc::SocketClient* client = socket->client;
+  const Time deadline = DeadlineAfter(client->send_timeout_ms.load(std::memory_order_relaxed));
   ssize_t done = 0;
   for (;;) {
-    socket->sending.lock.Lock();
+    Lock(&client->send_lock);
     const bool open = CanSend(socket);
-    if (open) {
-      const uint64_t length = std::min(cursor.remaining(), SendRoom(socket, cursor.remaining()));
-      Append(socket, &cursor, length);
-      done += static_cast<ssize_t>(length);
-    }
-    socket->sending.lock.UnlockAndFence();
+    const bool again = open && AppendSome(socket, &cursor, &done);
+    UnlockAndFence(&client->send_lock);
     if (!open) {
       if (done > 0) return done;  // the error is for the next call
       if (const int error = SendError(socket); error != EAGAIN) return Fail(error);
     } else if (cursor.remaining() == 0) {
       return done;
     }
+    if (again) continue;
     if (IsNonblocking(socket, flags)) return WouldBlock(socket, done);
-    const uint64_t batch = socket->send_limit.load(std::memory_order_relaxed) / 4;
+    const uint64_t batch = client->send_limit.load(std::memory_order_relaxed) / 4;
     if (const auto end = Ended(WaitFor(socket, Condition::kWritable, batch, deadline), done)) {
       return *end;
     }
@@ -116,34 +132,34 @@ ssize_t SendParts(nc_socket* socket, IoCursor cursor, int flags) {
 }
 
 // Tells how far the reader is. Precondition: the receiver's lock.
-void PublishConsumed(nc_socket* socket) {
-  ReceiveSide& side = socket->receiving;
-  socket->slot->consumed.store(side.consumed, std::memory_order_release);
-  if (side.consumed - side.announced < socket->consumed_threshold) return;
-  side.announced = side.consumed;
+void PublishConsumed(nc_socket* socket, uint64_t consumed) {
+  ipc::SocketClient* client = socket->client;
+  socket->slot->consumed.store(consumed, std::memory_order_release);
+  if (consumed - client->announced < socket->consumed_threshold) return;
+  client->announced = consumed;
   ipc::FullFence();
   socket->Announce();
 }
 
 // Bytes to read; reads the stack's position only when its own copy does not show `wanted`.
 // Precondition: the receiver's lock.
-uint64_t Available(nc_socket* socket, uint64_t wanted) {
-  ReceiveSide& side = socket->receiving;
-  if (side.received - side.consumed < wanted) {
-    side.received = socket->slot->received.load(std::memory_order_acquire);
+uint64_t Available(nc_socket* socket, uint64_t consumed, uint64_t wanted) {
+  ipc::SocketClient* client = socket->client;
+  // A process that died here may have left a copy that is older than what it has consumed.
+  if (!ipc::Reached(client->received, consumed + wanted)) {
+    client->received = socket->slot->received.load(std::memory_order_acquire);
   }
-  return side.received - side.consumed;
+  return client->received - consumed;
 }
 
 // Precondition: the receiver's lock, and the bytes.
-void Consume(nc_socket* socket, IoCursor* to, uint64_t length) {
-  ReceiveSide& side = socket->receiving;
+void Consume(nc_socket* socket, IoCursor* to, uint64_t consumed, uint64_t length) {
   while (length > 0) {
     const uint64_t step = std::min(length, kCopyStep);
-    to->CopyFrom(socket->receive_ring, side.consumed, step);
-    side.consumed += step;
+    to->CopyFrom(socket->receive_ring, consumed, step);
+    consumed += step;
     length -= step;
-    PublishConsumed(socket);
+    PublishConsumed(socket, consumed);
   }
 }
 
@@ -153,7 +169,7 @@ bool CarriesBytes(uint32_t flags) { return ipc::StateOf(flags) != ipc::SlotState
 // Nothing is there to read, as seen with `flags`: does anything come still? Nothing: yes. Else the
 // result.
 std::optional<ssize_t> EndOfInput(nc_socket* socket, uint32_t flags, ssize_t done) {
-  if (ipc::PeerFin(flags) || (socket->shut.load(std::memory_order_relaxed) & kShutRead) != 0) {
+  if (ipc::PeerFin(flags) || (socket->shut() & kShutRead) != 0) {
     return done;
   }
   switch (ipc::StateOf(flags)) {
@@ -171,22 +187,23 @@ std::optional<ssize_t> EndOfInput(nc_socket* socket, uint32_t flags, ssize_t don
 }
 
 ssize_t Peek(nc_socket* socket, IoCursor cursor, int flags) {
-  const Time deadline = DeadlineAfter(socket->receive_timeout_ms.load(std::memory_order_relaxed));
+  ipc::SocketClient* client = socket->client;
+  const Time deadline = DeadlineAfter(client->receive_timeout_ms.load(std::memory_order_relaxed));
   const uint64_t most = std::min(cursor.remaining(), socket->receive_ring.size);
   const bool nonblocking = IsNonblocking(socket, flags);
   const uint64_t wanted = (flags & MSG_WAITALL) != 0 && !nonblocking ? most : 1;
   for (;;) {
     const uint32_t state = socket->Flags();
     if (!CarriesBytes(state)) return Fail(ENOTCONN);
-    socket->receiving.lock.Lock();
-    const uint64_t length = std::min(Available(socket, most), most);
+    Lock(&client->receive_lock);
+    const uint64_t consumed = Consumed(socket);
+    const uint64_t length = std::min(Available(socket, consumed, most), most);
     const auto end = length < wanted ? EndOfInput(socket, state, static_cast<ssize_t>(length))
                                      : std::optional<ssize_t>(static_cast<ssize_t>(length));
     if (end && *end > 0) {
-      cursor.CopyFrom(socket->receive_ring, socket->receiving.consumed,
-                      static_cast<uint64_t>(*end));
+      cursor.CopyFrom(socket->receive_ring, consumed, static_cast<uint64_t>(*end));
     }
-    socket->receiving.lock.UnlockAndFence();
+    UnlockAndFence(&client->receive_lock);
     if (end) return *end;
     if (nonblocking) return WouldBlock(socket, 0);
     if (const auto over = Ended(WaitFor(socket, Condition::kReadable, wanted, deadline), 0)) {
@@ -198,17 +215,20 @@ ssize_t Peek(nc_socket* socket, IoCursor cursor, int flags) {
 ssize_t ReceiveParts(nc_socket* socket, IoCursor cursor, int flags) {
   if (cursor.remaining() == 0) return 0;
   if ((flags & MSG_PEEK) != 0) return Peek(socket, cursor, flags);
-  const Time deadline = DeadlineAfter(socket->receive_timeout_ms.load(std::memory_order_relaxed));
+  ipc::SocketClient* client = socket->client;
+  const Time deadline = DeadlineAfter(client->receive_timeout_ms.load(std::memory_order_relaxed));
   ssize_t done = 0;
   for (;;) {
     // Before the position: who sees the end of the stream sees all bytes before it.
     const uint32_t state = socket->Flags();
     if (!CarriesBytes(state)) return Fail(ENOTCONN);
-    socket->receiving.lock.Lock();
-    const uint64_t length = std::min(cursor.remaining(), Available(socket, cursor.remaining()));
-    Consume(socket, &cursor, length);
+    Lock(&client->receive_lock);
+    const uint64_t consumed = Consumed(socket);
+    const uint64_t length =
+        std::min(cursor.remaining(), Available(socket, consumed, cursor.remaining()));
+    Consume(socket, &cursor, consumed, length);
     done += static_cast<ssize_t>(length);
-    socket->receiving.lock.UnlockAndFence();
+    UnlockAndFence(&client->receive_lock);
     if (cursor.remaining() == 0 || (done > 0 && (flags & MSG_WAITALL) == 0)) return done;
     if (length == 0) {
       if (const auto end = EndOfInput(socket, state, done)) return *end;
@@ -229,16 +249,17 @@ extern "C" {
 
 ssize_t nc_send(nc_socket* socket, const void* data, size_t length, int flags) {
   if ((flags & ~netchannel::kSendFlags) != 0) return Fail(EOPNOTSUPP);
-  netchannel::SendSide& side = socket->sending;
   if (length != 0 && length <= netchannel::kCopyStep) {
-    side.lock.Lock();
-    const bool fits = netchannel::CanSend(socket) && netchannel::SendRoom(socket, length) >= length;
+    netchannel::ipc::SharedLock* const lock = &socket->client->send_lock;
+    netchannel::Lock(lock);
+    const uint64_t written = netchannel::Written(socket);
+    const bool fits =
+        netchannel::CanSend(socket) && netchannel::SendRoom(socket, written, length) >= length;
     if (fits) {
-      socket->send_ring.CopyIn(side.written, {static_cast<const std::byte*>(data), length});
-      side.written += length;
-      socket->slot->written.store(side.written, std::memory_order_release);
+      socket->send_ring.CopyIn(written, {static_cast<const std::byte*>(data), length});
+      socket->slot->written.store(written + length, std::memory_order_release);
     }
-    side.lock.UnlockAndFence();
+    netchannel::UnlockAndFence(lock);
     if (fits) {
       socket->Announce();
       return static_cast<ssize_t>(length);
@@ -251,18 +272,19 @@ ssize_t nc_send(nc_socket* socket, const void* data, size_t length, int flags) {
 
 ssize_t nc_recv(nc_socket* socket, void* data, size_t length, int flags) {
   if ((flags & ~netchannel::kReceiveFlags) != 0) return Fail(EOPNOTSUPP);
-  netchannel::ReceiveSide& side = socket->receiving;
   if (length != 0 && length <= netchannel::kCopyStep && (flags & (MSG_PEEK | MSG_WAITALL)) == 0) {
-    side.lock.Lock();
-    const uint64_t ready = std::min<uint64_t>(netchannel::Available(socket, length), length);
+    netchannel::ipc::SharedLock* const lock = &socket->client->receive_lock;
+    netchannel::Lock(lock);
+    const uint64_t consumed = netchannel::Consumed(socket);
+    const uint64_t ready =
+        std::min<uint64_t>(netchannel::Available(socket, consumed, length), length);
     const bool fits = ready > 0 && netchannel::CarriesBytes(socket->Flags());
     if (fits) {
-      socket->receive_ring.CopyOut(side.consumed,
+      socket->receive_ring.CopyOut(consumed,
                                    {static_cast<std::byte*>(data), static_cast<size_t>(ready)});
-      side.consumed += ready;
-      netchannel::PublishConsumed(socket);
+      netchannel::PublishConsumed(socket, consumed + ready);
     }
-    side.lock.UnlockAndFence();
+    netchannel::UnlockAndFence(lock);
     if (fits) return static_cast<ssize_t>(ready);
   }
   const iovec part = {data, length};

@@ -27,7 +27,7 @@ bool IsReadable(void* argument) {
   const auto* waiting = static_cast<Waiting*>(argument);
   const uint32_t flags = waiting->socket->Flags();
   if (ipc::PeerFin(flags) || Gone(flags)) return true;
-  if ((waiting->socket->shut.load(std::memory_order_relaxed) & kShutRead) != 0) return true;
+  if ((waiting->socket->shut() & kShutRead) != 0) return true;
   const ipc::SocketSlot* slot = waiting->socket->slot;
   return slot->received.load(std::memory_order_acquire) -
              slot->consumed.load(std::memory_order_relaxed) >=
@@ -39,11 +39,11 @@ bool IsWritable(void* argument) {
   const uint32_t flags = waiting->socket->Flags();
   if (ipc::StateOf(flags) == ipc::SlotState::kConnecting) return false;
   if (ipc::StateOf(flags) != ipc::SlotState::kConnected || Gone(flags)) return true;
-  if ((waiting->socket->shut.load(std::memory_order_relaxed) & kShutWrite) != 0) return true;
+  if ((waiting->socket->shut() & kShutWrite) != 0) return true;
   const ipc::SocketSlot* slot = waiting->socket->slot;
   const uint64_t acknowledged = slot->acknowledged.load(std::memory_order_acquire);
   return ipc::WriteRoom(slot->written.load(std::memory_order_relaxed), acknowledged,
-                        waiting->socket->send_limit.load(std::memory_order_relaxed)) >=
+                        waiting->socket->client->send_limit.load(std::memory_order_relaxed)) >=
          waiting->bytes;
 }
 
@@ -77,17 +77,13 @@ Done DoneOf(Condition condition) {
 // 0, or what ended the sleep. EINTR is the only one that the caller must know.
 int SleepOnEvent(nc_socket* socket, uint32_t waiter, Done done, Waiting* waiting, Time deadline) {
   ipc::SocketSlot* slot = socket->slot;
-  socket->stack->header->sleepers.fetch_add(1, std::memory_order_seq_cst);
-  slot->waiters.fetch_add(waiter, std::memory_order_seq_cst);
-  socket->stack->link->Attend();
+  Attachment* home = socket->home.get();
+  const Attending attending(home);
+  slot->waiters.fetch_or(waiter, std::memory_order_seq_cst);
   ipc::FullFence();
   const uint32_t event = slot->event.load(std::memory_order_acquire);
-  int error = 0;
-  if (!done(waiting))
-    error = ipc::FutexWait(slot->event, event, deadline, ipc::FutexScope::kShared);
-  slot->waiters.fetch_sub(waiter, std::memory_order_relaxed);
-  socket->stack->header->sleepers.fetch_sub(1, std::memory_order_relaxed);
-  return error;
+  if (done(waiting)) return 0;
+  return ipc::FutexWait(slot->event, event, deadline, ipc::FutexScope::kShared);
 }
 
 }  // namespace
@@ -96,10 +92,10 @@ WaitResult WaitFor(nc_socket* socket, Condition condition, uint64_t bytes, Time 
   const Done done = DoneOf(condition);
   const uint32_t waiter = condition == Condition::kReadable ? ipc::kReadWaiter : ipc::kWriteWaiter;
   Waiting waiting = {socket, bytes};
-  ipc::StackLink* link = socket->stack->link.get();
+  ipc::StackLink* link = socket->home->link.get();
   while (!done(&waiting)) {
     if (!deadline.is_infinite() && ipc::MonotonicNow() >= deadline) return WaitResult::kTimedOut;
-    const bool spin = socket->spin.load(std::memory_order_relaxed);
+    const bool spin = socket->client->spin.load(std::memory_order_relaxed) != 0;
     const ipc::LendResult lent = link->Lend(done, &waiting, deadline, spin);
     if (lent == ipc::LendResult::kInterrupted && !done(&waiting)) return WaitResult::kInterrupted;
     if (lent != ipc::LendResult::kUnavailable) continue;

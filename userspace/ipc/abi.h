@@ -15,6 +15,8 @@
 //   | WaitSet[kWaitSets] |   stack -> application: sockets that became ready, per set
 //   +--------------------+ slots_offset
 //   | SocketSlot[n]      |   per socket: positions and state, split by who writes
+//   +--------------------+ clients_offset
+//   | SocketClient[n]    |   per socket: what the processes that share it must agree on
 //   +--------------------+ buffers_offset
 //   | n * (send, receive)|   per socket: two rings of ring_bytes each; pages appear when touched
 //   +--------------------+ region_size
@@ -29,9 +31,12 @@
 // published looks at the other's `sleeping` word after a sequentially consistent fence, and wakes
 // only if it is set. So no wake-up is lost and none is sent to a thread that runs. The same pattern
 // guards SocketSlot::dirty: the stack clears it, fences, and then reads the positions; the
-// application moves a position, fences, and then looks at it. For `waiters`, `wait_set` and
-// `queued` the stack's move of `event` is the fence, and the application, which changes them, looks
-// at `event` before it looks at the rest.
+// application moves a position, fences, and then looks at it. For `waiters`, `room_at`, the sets'
+// bitmaps and `queued` the stack's move of `event` is the fence, and the application, which changes
+// them, fences before it looks at the positions.
+//
+// Several processes may share a socket, as they share a kernel's file description over fork(): then
+// they map the same region, trust each other, and "the application" is all of them.
 #pragma once
 
 #include <atomic>
@@ -41,11 +46,12 @@
 namespace netchannel::ipc {
 
 inline constexpr uint32_t kMagic = 0x4e43484e;  // "NCHN"
-inline constexpr uint32_t kAbiVersion = 1;
+inline constexpr uint32_t kAbiVersion = 2;
 
 inline constexpr uint32_t kCalls =
     256;  // threads of one application in a control operation at once
-inline constexpr uint32_t kWaitSets = 256;  // wait sets (epoll-like) of one application
+inline constexpr uint32_t kWaitSets = 256;             // wait sets (epoll-like) of one application
+inline constexpr uint32_t kSetWords = kWaitSets / 64;  // of a bitmap over the wait sets
 inline constexpr uint32_t kMaxSockets = 65536;
 inline constexpr uint32_t kNoIndex = 0xffffffff;
 inline constexpr uint64_t kCacheLine = 64;
@@ -57,7 +63,8 @@ struct RegionHeader {
   uint32_t socket_count;    // power of two
   uint32_t doorbell_count;  // entries of the doorbell ring, a power of two > socket_count + kCalls
   uint64_t ring_bytes;      // each direction of each socket, a power of two
-  uint64_t calls_offset, doorbells_offset, sets_offset, slots_offset, buffers_offset;
+  uint64_t calls_offset, doorbells_offset, sets_offset, slots_offset, clients_offset,
+      buffers_offset;
 
   alignas(kCacheLine)
       std::atomic<uint32_t> stack_sleeping;  // the stack: wake me through the link's doorbell
@@ -67,7 +74,17 @@ struct RegionHeader {
   // socket's `event`, or on a wait set's descriptor. While there are any, the stack lends itself to
   // no other thread.
   alignas(kCacheLine) std::atomic<uint32_t> sleepers;
+
+  // The application's own.
+  std::atomic<uint32_t> sharings;    // how often another process has come to use the region
+  std::atomic<uint32_t> slots_seen;  // slots with a number below this have been in use
+  std::atomic<uint32_t> claims;      // accepted sockets that have no anchor yet, in processes
+                                     // whose death would not close them (client/accept.cc)
 };
+
+// Who holds something in shared memory: a thread's number in the low half, and in the high half the
+// low bits of when it started, so that the number's next bearer is not taken for it. 0: nobody.
+using OwnerWord = uint64_t;
 
 // A control operation. The application takes a free slot, fills it, sets kSubmitted, rings; the
 // stack copies the arguments, acts, writes the result, sets kDone and, if it was kWaiting, wakes
@@ -113,9 +130,11 @@ struct alignas(kCacheLine) Call {
     Address address;
     Options options;
   };
-  int32_t error;           // result: errno, 0 is success
-  uint32_t result_socket;  // kCreate
+  int32_t error;                 // result: errno, 0 is success
+  uint32_t result_socket;        // kCreate
+  std::atomic<OwnerWord> owner;  // the application's own: who has taken the slot
 };
+static_assert(sizeof(Call) == kCacheLine);
 
 // Many producers, one consumer; each entry is a socket index, or kDoorbellCall | call index. A
 // socket is in it at most once (SocketSlot::dirty), a call at most once, so it cannot overflow for
@@ -132,17 +151,17 @@ struct DoorbellRing {
   // DoorbellCell cells[doorbell_count] follow
 };
 
-// Readiness of many sockets at one place. The stack pushes the index of a socket that has become
-// ready for what its slot's `interest` names, unless it is queued already, and writes the set's
-// eventfd if `sleeping`.
+// Readiness of many sockets at one place. The stack pushes the index of a socket to which something
+// has happened that its slot says the set waits for, unless it is in the ring already, and writes
+// the set's eventfd if `sleeping`. A set belongs to one process.
 struct WaitSet {
-  alignas(kCacheLine) std::atomic<uint32_t> in_use;
+  alignas(kCacheLine) std::atomic<OwnerWord> owner;  // 0: unused, nothing is pushed
   std::atomic<uint32_t> sleeping;  // application sets; the stack clears it with its one write
   alignas(kCacheLine) std::atomic<uint32_t> tail;  // the stack
   alignas(kCacheLine) std::atomic<uint32_t> head;  // application
-  // uint32_t entries[2 * socket_count] are in the set's own part of the region, see ipc/region.h. A
-  // socket is in them at most once, plus once from before it was last moved between sets: so they
-  // cannot overflow.
+  // uint32_t entries[socket_count] are in the set's own part of the region, see ipc/region.h. The
+  // bit of the set in SocketSlot::queued says that the socket is in them: once, so they cannot
+  // overflow.
 };
 
 // The numbers of SocketState (vns/socket_layer.h).
@@ -160,20 +179,18 @@ inline constexpr uint32_t kFlagState = 0x7;      // SlotState
 inline constexpr uint32_t kFlagPeerFin = 0x8;    // `received` is the end of the peer's stream
 inline constexpr uint32_t kFlagDetached = 0x10;  // disconnected: error is final
 
-inline constexpr uint32_t kInterestRead = 1, kInterestWrite = 2;
-
-// SocketSlot::waiters counts threads by what they wait for: readers in the low half, writers in the
-// high half, so that an acknowledgement does not wake a reader.
-inline constexpr uint32_t kReadWaiter = 1, kWriteWaiter = 0x10000;
-inline constexpr uint32_t kReadWaiters = 0xffff, kWriteWaiters = 0xffff0000;
+// SocketSlot::waiters: somebody sleeps on `event`, for one direction or the other, so that an
+// acknowledgement does not wake a reader. The stack clears what it wakes for; who sleeps on sets it
+// again.
+inline constexpr uint32_t kReadWaiter = 1, kWriteWaiter = 2;
 
 struct SocketSlot {
   // Written by the application.
   alignas(kCacheLine) std::atomic<uint64_t> written;  // end of the bytes in the send ring
   std::atomic<uint64_t> consumed;  // bytes read from the receive ring (listener: 4 a connection)
-  std::atomic<uint32_t> waiters;   // threads asleep on `event`: kReadWaiter, kWriteWaiter
-  std::atomic<uint32_t> wait_set;  // index, or kNoIndex
-  std::atomic<uint32_t> interest;  // kInterest*
+  std::atomic<uint64_t> room_at;  // who found no room to write waits for `acknowledged` to get here
+  std::atomic<uint32_t> waiters;  // kReadWaiter, kWriteWaiter; the stack clears
+  std::atomic<uint32_t> set_words;  // bit w: look at word w of the sets' bitmaps
   // Written by the stack.
   alignas(kCacheLine)
       std::atomic<uint64_t> acknowledged;  // start of the bytes still needed in the send ring
@@ -181,15 +198,51 @@ struct SocketSlot {
   std::atomic<uint32_t> flags;             // kFlag*
   std::atomic<uint32_t> error;             // errno; the application takes it (exchange with 0)
   std::atomic<uint32_t> event;             // futex: moves with every change above (and when
-                                           // the application shuts down its own end)
+                                           // the application changes what its own end waits for)
   Address local, peer;                     // valid from the change to connected or listening on
   // Written by both.
   alignas(kCacheLine)
       std::atomic<uint32_t> dirty;  // 1: in the doorbell ring (application sets, stack clears)
-  std::atomic<uint32_t> queued;     // 1: in its wait set's ring (stack sets, application clears)
+  std::atomic<uint64_t> queued[kSetWords];  // sets in whose ring it is (stack sets, application
+                                            // clears when it has taken it out)
+  // Written by the application: which wait sets are told of a change of state, of an arrival, and
+  // of room to write. A set in one of the latter two is in the first.
+  alignas(kCacheLine) std::atomic<uint64_t> set_members[kSetWords];
+  std::atomic<uint64_t> set_readers[kSetWords];
+  std::atomic<uint64_t> set_writers[kSetWords];
 };
-static_assert(sizeof(SocketSlot) == 256);
+static_assert(sizeof(SocketSlot) == 384);
 static_assert(std::atomic<uint64_t>::is_always_lock_free);
+
+// A lock between processes that survives the death of its holder (client/lock.h).
+struct SharedLock {
+  std::atomic<OwnerWord> owner;   // 0: free
+  std::atomic<uint32_t> waiting;  // somebody sleeps on `turn`
+  std::atomic<uint32_t> turn;     // futex: moves when a waiter is to look again
+};
+
+// What the processes that share a socket must agree on. Written by the application alone, set up by
+// the thread that creates or accepts the socket; the stack never reads it.
+struct SocketClient {
+  alignas(kCacheLine) SharedLock send_lock;
+  uint64_t acknowledged;             // under send_lock; at most the slot's, read again when short
+  std::atomic<uint64_t> send_limit;  // how much of the send ring may be used
+  alignas(kCacheLine) SharedLock receive_lock;
+  uint64_t received;   // under receive_lock; at most the slot's
+  uint64_t announced;  // under receive_lock; `consumed` when the stack was last told
+  alignas(kCacheLine) std::atomic<uint32_t> generation;      // counts the lives of the slot
+  std::atomic<uint32_t> shut;                                // what this end has shut down
+  std::atomic<uint32_t> nonblocking, spin;                   // 0 or 1
+  std::atomic<int32_t> send_timeout_ms, receive_timeout_ms;  // 0: none
+  std::atomic<uint32_t> anchored;                            // 1: a descriptor stands for it
+  uint32_t born;                                             // RegionHeader::sharings then
+  std::atomic<OwnerWord> claim;  // who has accepted it and is about to anchor it; else 0
+  alignas(kCacheLine) SharedLock options_lock;
+  Options options;         // under options_lock, as the two below
+  uint32_t nodelay;        // 0 or 1
+  int32_t receive_buffer;  // bytes
+};
+static_assert(sizeof(SocketClient) == 256);
 
 // A listener's receive ring holds the socket indices of waiting connections, 4 bytes each, host
 // order.

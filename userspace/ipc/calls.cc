@@ -8,6 +8,7 @@
 
 #include "ipc/fence.h"
 #include "ipc/futex.h"
+#include "ipc/owner.h"
 
 namespace netchannel::ipc {
 namespace {
@@ -41,29 +42,70 @@ CallResult CallClient::Execute(const CallRequest& request) {
   // any more.
   if (!Wait(claimed.call)) return {ENETDOWN, kNoIndex};
   const CallResult result = {claimed.call->error, claimed.call->result_socket};
-  claimed.call->state.store(Word(CallState::kFree), std::memory_order_release);
+  Release(claimed.call);
   return result;
 }
 
+// `owner` is taken before `state` moves, and given up after it: so what the dead leave has a name.
+bool CallClient::ClaimOne(uint32_t index) {
+  Call* call = region_.call(index);
+  OwnerWord nobody = 0;
+  if (!call->owner.compare_exchange_strong(nobody, ThisThread(), std::memory_order_acquire,
+                                           std::memory_order_relaxed)) {
+    return false;
+  }
+  call->state.store(Word(CallState::kFilling), std::memory_order_relaxed);
+  return true;
+}
+
+void CallClient::Release(Call* call) {
+  call->state.store(Word(CallState::kFree), std::memory_order_relaxed);
+  call->owner.store(0, std::memory_order_release);
+}
+
 // All slots taken means that 256 threads are in calls that the stack is answering: one frees in
-// microseconds.
+// microseconds. Or that their owners have died.
 CallClient::Claimed CallClient::Claim() {
   static thread_local uint32_t next = 0;
   while (region_.header()->stack_gone.load(std::memory_order_acquire) == 0) {
     for (uint32_t tried = 0; tried < kCalls; ++tried) {
       const uint32_t index = (next + tried) % kCalls;
-      Call* call = region_.call(index);
-      uint32_t expected = Word(CallState::kFree);
-      if (call->state.compare_exchange_strong(expected, Word(CallState::kFilling),
-                                              std::memory_order_acquire,
-                                              std::memory_order_relaxed)) {
+      if (ClaimOne(index)) {
         next = index;
-        return {call, index};
+        return {region_.call(index), index};
       }
     }
-    sched_yield();
+    if (!Reclaim()) sched_yield();
   }
   return {nullptr, kNoIndex};
+}
+
+bool CallClient::Reclaim() {
+  bool any = false;
+  uint32_t orphan = kNoIndex;
+  for (uint32_t index = 0; index < kCalls; ++index) {
+    Call* call = region_.call(index);
+    OwnerWord owner = call->owner.load(std::memory_order_acquire);
+    const uint32_t state = call->state.load(std::memory_order_acquire);
+    // The stack answers what was submitted; then it is done.
+    if (state == Word(CallState::kSubmitted) || state == Word(CallState::kWaiting)) continue;
+    if (owner == 0 || IsAlive(owner)) continue;
+    if (!call->owner.compare_exchange_strong(owner, ThisThread(), std::memory_order_acq_rel))
+      continue;
+    const bool created = state == Word(CallState::kDone) && call->error == 0 &&
+                         call->op == static_cast<uint32_t>(Op::kCreate);
+    if (created) orphan = call->result_socket;
+    Release(call);
+    any = true;
+    if (orphan != kNoIndex) break;  // close it, with the slot that is now free; the rest next time
+  }
+  if (orphan != kNoIndex) {
+    CallRequest close;
+    close.op = Op::kClose;
+    close.socket = orphan;
+    Execute(close);
+  }
+  return any;
 }
 
 void CallClient::Submit(const Claimed& claimed, const CallRequest& request) {

@@ -6,7 +6,8 @@
 // CallClient (application, any thread) takes a free slot, fills it, rings, and waits: it first lets
 // Wake run the stack, then lends its thread, and only then sleeps on the slot's futex. A call
 // always ends: the stack answers each, or fails them all when it goes (ENETDOWN). It is not ended
-// by signals.
+// by signals. Processes that share the region share the slots: one whose caller has died is used
+// again, and what such a caller has created, and never knew, is closed.
 //
 // CallServer (stack, the lease's thread) copies the arguments once, checks what can be checked
 // without knowing the sockets, and answers. The stack makes one system call for an answer only when
@@ -42,6 +43,8 @@ class CallClient {
  public:
   CallClient(const RegionView& region, StackLink* link);
   CallResult Execute(const CallRequest& request);
+  // From here on. No call is under way.
+  void SetLink(StackLink* link) { link_ = link; }
 
  private:
   struct Claimed {
@@ -49,6 +52,10 @@ class CallClient {
     uint32_t index;
   };
   Claimed Claim();  // nullptr: the stack has gone
+  bool ClaimOne(uint32_t index);
+  // Frees the slots of callers that died in the middle of a call. False: there were none.
+  bool Reclaim();
+  static void Release(Call* call);
   void Submit(const Claimed& claimed, const CallRequest& request);
   bool Wait(Call* call);  // false: the stack has gone
 

@@ -7,6 +7,8 @@
 // the link stops an embedded stack.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -48,9 +50,20 @@ class StackLink {
   // stack's own thread can wake it, which must be at work from now on. Cheap when it is.
   virtual void Attend() = 0;
 
-  // The eventfd that the stack writes for wait set `index`, created on first use. Owned by the
-  // link.
-  virtual int WaitSetFd(uint32_t index) = 0;
+  // The stack is to write `fd`, an eventfd that stays the caller's, when it wakes wait set `index`;
+  // in place of an earlier one. False: no more descriptors.
+  virtual bool SetWaitSetFd(uint32_t index, int fd) = 0;
+
+  // Names the region among all of this host's, at random. 0: it is an embedded stack's, and not to
+  // be shared.
+  virtual uint64_t region_id() const { return 0; }
+
+  // Gives the stack its end of the anchor of `slot` (client/anchor.h); the descriptor is consumed.
+  // False: the stack has gone, or is embedded.
+  virtual bool SendAnchor(uint32_t /*slot*/, int daemon_end) {
+    close(daemon_end);
+    return false;
+  }
 
   // Status as JSON, for `netchannel status`. Control plane.
   virtual std::string StatusJson() = 0;

@@ -34,6 +34,7 @@ void WriteHeader(const RegionLayout& layout, RegionHeader* header) {
   header->doorbells_offset = layout.doorbells_offset;
   header->sets_offset = layout.sets_offset;
   header->slots_offset = layout.slots_offset;
+  header->clients_offset = layout.clients_offset;
   header->buffers_offset = layout.buffers_offset;
 }
 
@@ -43,6 +44,7 @@ bool SameLayout(const RegionHeader& header, const RegionLayout& layout) {
          header.calls_offset == layout.calls_offset &&
          header.doorbells_offset == layout.doorbells_offset &&
          header.sets_offset == layout.sets_offset && header.slots_offset == layout.slots_offset &&
+         header.clients_offset == layout.clients_offset &&
          header.buffers_offset == layout.buffers_offset;
 }
 
@@ -71,7 +73,7 @@ absl::StatusOr<RegionLayout> ComputeLayout(const RegionShape& shape) {
   RegionLayout layout;
   layout.shape = shape;
   layout.doorbell_count = std::bit_ceil(shape.socket_count + kCalls + 1);  // more than can be rung
-  layout.set_entries = 2 * shape.socket_count;
+  layout.set_entries = shape.socket_count;
   layout.calls_offset = AlignUp(sizeof(RegionHeader), kCacheLine);
   layout.doorbells_offset = AlignUp(layout.calls_offset + kCalls * sizeof(Call), kCacheLine);
   layout.sets_offset = AlignUp(layout.doorbells_offset + sizeof(DoorbellRing) +
@@ -81,8 +83,9 @@ absl::StatusOr<RegionLayout> ComputeLayout(const RegionShape& shape) {
   layout.slots_offset =
       AlignUp(layout.entries_offset + uint64_t{kWaitSets} * layout.set_entries * sizeof(uint32_t),
               kCacheLine);
+  layout.clients_offset = layout.slots_offset + uint64_t{shape.socket_count} * sizeof(SocketSlot);
   layout.buffers_offset =
-      AlignUp(layout.slots_offset + uint64_t{shape.socket_count} * sizeof(SocketSlot), kPage);
+      AlignUp(layout.clients_offset + uint64_t{shape.socket_count} * sizeof(SocketClient), kPage);
   layout.region_size = layout.buffers_offset + uint64_t{shape.socket_count} * 2 * shape.ring_bytes;
   if (layout.region_size > kMaxRegionBytes) {
     return absl::InvalidArgumentError(
@@ -97,6 +100,7 @@ RegionView::RegionView(std::byte* base, const RegionLayout& layout) : base_(base
   sets_ = At<WaitSet>(layout.sets_offset, kWaitSets);
   entries_ = At<uint32_t>(layout.entries_offset, uint64_t{kWaitSets} * layout.set_entries);
   slots_ = At<SocketSlot>(layout.slots_offset, layout.shape.socket_count);
+  clients_ = At<SocketClient>(layout.clients_offset, layout.shape.socket_count);
   buffers_ = At<std::byte>(layout.buffers_offset,
                            uint64_t{layout.shape.socket_count} * 2 * layout.shape.ring_bytes);
 }

@@ -40,7 +40,7 @@ struct RegionLayout {
   uint32_t doorbell_count = 0;
   uint32_t set_entries = 0;  // per wait set
   uint64_t calls_offset = 0, doorbells_offset = 0, sets_offset = 0, entries_offset = 0,
-           slots_offset = 0, buffers_offset = 0, region_size = 0;
+           slots_offset = 0, clients_offset = 0, buffers_offset = 0, region_size = 0;
 };
 
 absl::StatusOr<RegionLayout> ComputeLayout(const RegionShape& shape);
@@ -70,6 +70,9 @@ class RegionView {
   SocketSlot* slot(uint32_t index) const {
     return index < socket_count() ? slots_ + index : nullptr;
   }
+  SocketClient* client(uint32_t index) const {
+    return index < socket_count() ? clients_ + index : nullptr;
+  }
   RingView send_ring(uint32_t index) const { return Ring(index, 0); }
   RingView receive_ring(uint32_t index) const { return Ring(index, 1); }
 
@@ -97,6 +100,7 @@ class RegionView {
   WaitSet* sets_ = nullptr;
   uint32_t* entries_ = nullptr;
   SocketSlot* slots_ = nullptr;
+  SocketClient* clients_ = nullptr;
   std::byte* buffers_ = nullptr;
 };
 

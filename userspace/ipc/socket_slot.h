@@ -2,10 +2,8 @@
 //
 // What both sides work out from a socket's slot: what it is ready for, and its two addresses.
 //
-// Readiness is level-triggered. The stack uses it to decide whether to push the socket into its
-// wait set and whom to wake; the application to decide what to report. The stack's copy of the
-// application's positions may be old, which makes its answer at most too generous: a needless look,
-// never a lost one.
+// The stack tells who waits what has happened (an arrival, room, a change of state); what a socket
+// is ready for is worked out here, by the application, when it looks.
 //
 // Thread: any; the addresses are copied word by word, so a reader beside a change sees old or new
 // words.
@@ -37,9 +35,14 @@ inline bool IsReadable(uint32_t flags, uint64_t received, uint64_t consumed) {
   return received != consumed || PeerFin(flags);
 }
 
-// The connection is over, whatever `interest` says.
-inline bool IsOver(uint32_t flags, uint32_t error) {
-  return StateOf(flags) == SlotState::kClosed || error != 0 || (flags & kFlagDetached) != 0;
+// Where `acknowledged` has to get for the buffer to count as writable again.
+inline uint64_t RoomAt(uint64_t written, uint64_t capacity) {
+  return written - capacity + capacity / 4;
+}
+
+// Has a position got to `at`? Positions wrap.
+inline bool Reached(uint64_t position, uint64_t at) {
+  return static_cast<int64_t>(position - at) >= 0;
 }
 
 static_assert(offsetof(SocketSlot, local) % sizeof(uint32_t) == 0);

@@ -72,8 +72,13 @@ std::optional<uint32_t> StackSide::AllocateSlot() {
   shared->written.store(0, std::memory_order_relaxed);
   shared->consumed.store(0, std::memory_order_relaxed);
   shared->waiters.store(0, std::memory_order_relaxed);
-  shared->wait_set.store(kNoIndex, std::memory_order_relaxed);
-  shared->interest.store(0, std::memory_order_relaxed);
+  shared->room_at.store(0, std::memory_order_relaxed);
+  shared->set_words.store(0, std::memory_order_relaxed);
+  for (uint32_t word = 0; word < kSetWords; ++word) {
+    shared->set_members[word].store(0, std::memory_order_relaxed);
+    shared->set_readers[word].store(0, std::memory_order_relaxed);
+    shared->set_writers[word].store(0, std::memory_order_relaxed);
+  }
   shared->acknowledged.store(0, std::memory_order_relaxed);
   shared->received.store(0, std::memory_order_relaxed);
   shared->error.store(0, std::memory_order_relaxed);
@@ -120,6 +125,7 @@ StackSide::Change StackSide::Store(SocketSlot* shared, const PublishedState& bef
   if (after.acknowledged != before.acknowledged) {
     shared->acknowledged.store(after.acknowledged, std::memory_order_release);
     change.write = true;
+    change.acknowledged_before = before.acknowledged;
   }
   if (after.received != before.received) {
     shared->received.store(after.received, std::memory_order_release);
@@ -127,7 +133,7 @@ StackSide::Change StackSide::Store(SocketSlot* shared, const PublishedState& bef
   }
   if (after.error != before.error) {
     shared->error.store(after.error, std::memory_order_release);
-    change.state = true;
+    if (after.error != 0) change.state = true;  // that it was taken is no news to who took it
   }
   // Last: who sees the end of the stream or of the connection sees all that came before it.
   if (after.flags != before.flags) {
@@ -147,42 +153,42 @@ void StackSide::Publish(uint32_t slot, const PublishedState& state) {
   if (change.read || change.write || change.state) Notify(slot, change);
 }
 
-bool StackSide::IsReady(const SocketSlot& shared, const PublishedState& published) const {
-  if (IsOver(published.flags, published.error) || PeerFin(published.flags)) return true;
-  const uint32_t interest = shared.interest.load(std::memory_order_seq_cst);
-  if ((interest & kInterestRead) != 0 &&
-      IsReadable(published.flags, published.received,
-                 shared.consumed.load(std::memory_order_relaxed))) {
-    return true;
-  }
-  return (interest & kInterestWrite) != 0 && StateOf(published.flags) == SlotState::kConnected &&
-         HasRoom(shared, published);
-}
-
-bool StackSide::HasRoom(const SocketSlot& shared, const PublishedState& published) const {
-  const uint64_t written = shared.written.load(std::memory_order_relaxed);
-  return IsWritable(WriteRoom(written, published.acknowledged, ring_bytes()), ring_bytes());
-}
-
 // Everything is stored. Moving `event` is the fence: all of this side's looks below, and the
-// application's at `event` after it has set `waiters`, `wait_set` or `queued`, are in the one order
-// of seq_cst operations. So either it is seen here, or it sees this event and with it everything
-// stored before.
+// application's at the positions after it has set `waiters`, `room_at` or a bit of the sets, are in
+// the one order of seq_cst operations. So either it is seen here, or it sees what was stored
+// before.
 void StackSide::Notify(uint32_t slot, const Change& change) {
   SocketSlot* shared = region_.slot(slot);
-  const PublishedState& published = slots_[slot].published;
   shared->event.fetch_add(1, std::memory_order_seq_cst);
-  const uint32_t waiters = shared->waiters.load(std::memory_order_seq_cst);
-  if (waiters != 0) {
-    const bool readers = (waiters & kReadWaiters) != 0 && change.read;
-    const bool writers =
-        (waiters & kWriteWaiters) != 0 && change.write && HasRoom(*shared, published);
-    if (change.state || readers || writers) FutexWakeAll(shared->event, FutexScope::kShared);
+  const uint64_t room_at = shared->room_at.load(std::memory_order_seq_cst);
+  const bool has_room = change.write && Reached(slots_[slot].published.acknowledged, room_at);
+  const bool room_came = has_room && !Reached(change.acknowledged_before, room_at);
+  if (const uint32_t waiters = shared->waiters.load(std::memory_order_seq_cst); waiters != 0) {
+    const uint32_t directions =
+        change.state ? kReadWaiter | kWriteWaiter
+                     : (change.read ? kReadWaiter : 0) | (has_room ? kWriteWaiter : 0);
+    if ((waiters & directions) != 0) WakeSleepers(shared);
   }
-  const uint32_t set = shared->wait_set.load(std::memory_order_seq_cst);
-  if (set >= kWaitSets || !IsReady(*shared, published)) return;
-  if (shared->queued.load(std::memory_order_seq_cst) != 0) return;
-  if (shared->queued.exchange(1, std::memory_order_seq_cst) == 0) wait_sets_.Push(set, slot);
+  uint32_t words = shared->set_words.load(std::memory_order_seq_cst);
+  for (uint32_t word = 0; words != 0 && word < kSetWords; ++word, words >>= 1) {
+    if ((words & 1) == 0) continue;
+    uint64_t told = 0;
+    if (change.state) told |= shared->set_members[word].load(std::memory_order_seq_cst);
+    if (change.read) told |= shared->set_readers[word].load(std::memory_order_seq_cst);
+    if (room_came) told |= shared->set_writers[word].load(std::memory_order_seq_cst);
+    if (told != 0) wait_sets_.Push(shared, slot, word, told);
+  }
+}
+
+// Who has set its bit before it was cleared, and does not sleep yet, finds that `event` has moved.
+void StackSide::WakeSleepers(SocketSlot* shared) {
+  shared->waiters.store(0, std::memory_order_seq_cst);
+  shared->event.fetch_add(1, std::memory_order_seq_cst);
+  FutexWakeAll(shared->event, FutexScope::kShared);
+}
+
+void StackSide::Touch(uint32_t slot) {
+  if (InUse(slot)) Notify(slot, {.state = true});
 }
 
 uint64_t StackSide::AcceptWaiting(uint32_t listener) const {

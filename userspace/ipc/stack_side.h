@@ -24,7 +24,7 @@
 //
 // Trust: own copies of all that was published; the application's words are read once and returned
 // as they are: positions are checked by the sockets, indices here. Owner: the application's entry
-// in the stack. Thread: the lease's, but EventFd may be called by any. Errors: a bad index does
+// in the stack. Thread: the lease's, but SetEventFd may be called by any. Errors: a bad index does
 // nothing. Memory: about 100 bytes a slot.
 #pragma once
 
@@ -99,7 +99,12 @@ class StackSide {
   // returned.
   std::vector<uint32_t> TakeUnaccepted(uint32_t listener);
 
-  int EventFd(uint32_t set) { return wait_sets_.EventFd(set); }
+  // Something that the stack does not publish has changed (the application has shut its end down):
+  // all who wait for the socket, in any process, look again.
+  void Touch(uint32_t slot);
+
+  // See WaitSetProducer. `fd` stays the caller's.
+  bool SetEventFd(uint32_t set, int fd) { return wait_sets_.SetEventFd(set, fd); }
 
   // The end: every call and every socket of this region fails with `error`, and all sleepers wake.
   void Disconnect(int error);
@@ -112,11 +117,11 @@ class StackSide {
   };
   struct Change {
     bool read = false, write = false, state = false;
+    uint64_t acknowledged_before = 0;  // if write
   };
   Change Store(SocketSlot* shared, const PublishedState& before, const PublishedState& after);
   void Notify(uint32_t slot, const Change& change);
-  bool IsReady(const SocketSlot& shared, const PublishedState& published) const;
-  bool HasRoom(const SocketSlot& shared, const PublishedState& published) const;
+  void WakeSleepers(SocketSlot* shared);
 
   RegionView region_;
   RegionHeader* header_;

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ipc/wait_set.h"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include <bit>
 
 #include "ipc/fence.h"
 
@@ -18,18 +21,36 @@ WaitSetProducer::~WaitSetProducer() {
   }
 }
 
-void WaitSetProducer::Push(uint32_t set, uint32_t socket) {
+void WaitSetProducer::Push(SocketSlot* slot, uint32_t socket, uint32_t word, uint64_t sets) {
+  if (word >= kSetWords) return;
+  std::atomic<uint64_t>& queued = slot->queued[word];
+  uint64_t fresh = sets & ~queued.load(std::memory_order_seq_cst);
+  if (fresh == 0) return;
+  fresh &= ~queued.fetch_or(fresh, std::memory_order_seq_cst);
+  uint64_t refused = 0;
+  for (uint64_t left = fresh; left != 0; left &= left - 1) {
+    const auto set = word * 64 + static_cast<uint32_t>(std::countr_zero(left));
+    if (!PushOne(set, socket)) refused |= SetBit(set);
+  }
+  // The bit means "in the ring".
+  if (refused != 0) queued.fetch_and(~refused, std::memory_order_seq_cst);
+}
+
+// False: the set is unused, or its ring full, which a lawful application's cannot be.
+bool WaitSetProducer::PushOne(uint32_t set, uint32_t socket) {
   WaitSet* shared = region_.wait_set(set);
-  if (shared == nullptr || shared->in_use.load(std::memory_order_acquire) == 0) return;
+  if (shared->owner.load(std::memory_order_seq_cst) == 0) return false;
   const uint32_t capacity = region_.layout().set_entries;
   const uint32_t head = shared->head.load(std::memory_order_acquire);
   uint32_t& tail = tails_[set];
-  if (tail - head >= capacity) return;
-  region_.wait_set_entries(set)[tail & (capacity - 1)] = socket;
+  if (tail - head >= capacity) return false;
+  std::atomic_ref<uint32_t>(region_.wait_set_entries(set)[tail & (capacity - 1)])
+      .store(socket, std::memory_order_relaxed);
   ++tail;
   shared->tail.store(tail, std::memory_order_release);
   FullFence();
   if (shared->sleeping.load(std::memory_order_relaxed) != 0) Signal(set);
+  return true;
 }
 
 void WaitSetProducer::Signal(uint32_t set) {
@@ -39,28 +60,37 @@ void WaitSetProducer::Signal(uint32_t set) {
   if (fd >= 0) eventfd_write(fd, 1);
 }
 
-int WaitSetProducer::EventFd(uint32_t set) {
-  if (set >= kWaitSets) return -1;
-  std::atomic<int>& slot = event_fds_[set];
-  int known = slot.load(std::memory_order_acquire);
-  if (known >= 0) return known;
-  const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (fd < 0) return -1;
-  if (slot.compare_exchange_strong(known, fd, std::memory_order_acq_rel)) return fd;
-  close(fd);
-  return known;
+bool WaitSetProducer::SetEventFd(uint32_t set, int fd) {
+  if (set >= kWaitSets || fd < 0) return false;
+  int own = event_fds_[set].load(std::memory_order_acquire);
+  if (own < 0) {
+    const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) return false;
+    if (event_fds_[set].compare_exchange_strong(own, copy, std::memory_order_acq_rel)) {
+      own = copy;
+    } else {
+      close(copy);
+      if (dup3(fd, own, O_CLOEXEC) < 0) return false;
+    }
+  } else if (dup3(fd, own, O_CLOEXEC) < 0) {
+    return false;
+  }
+  if (region_.wait_set(set)->sleeping.load(std::memory_order_seq_cst) == 0) eventfd_write(own, 1);
+  return true;
 }
 
 void WaitSetProducer::WakeAll() {
   for (uint32_t set = 0; set < kWaitSets; ++set) {
-    if (region_.wait_set(set)->in_use.load(std::memory_order_acquire) != 0) Signal(set);
+    if (region_.wait_set(set)->owner.load(std::memory_order_acquire) != 0) Signal(set);
   }
 }
 
 WaitSetConsumer::WaitSetConsumer(const RegionView& region, uint32_t set)
-    : set_(region.wait_set(set)),
+    : region_(region),
+      set_(region.wait_set(set)),
       entries_(region.wait_set_entries(set)),
-      mask_(region.layout().set_entries - 1) {}
+      mask_(region.layout().set_entries - 1),
+      index_(set) {}
 
 bool WaitSetConsumer::HasEntry() const {
   return set_->tail.load(std::memory_order_seq_cst) != set_->head.load(std::memory_order_relaxed);
@@ -69,13 +99,13 @@ bool WaitSetConsumer::HasEntry() const {
 std::optional<uint32_t> WaitSetConsumer::Pop() {
   const uint32_t head = set_->head.load(std::memory_order_relaxed);
   if (set_->tail.load(std::memory_order_acquire) == head) return std::nullopt;
-  const uint32_t socket = entries_[head & mask_];
+  const uint32_t socket =
+      std::atomic_ref<uint32_t>(entries_[head & mask_]).load(std::memory_order_relaxed);
   set_->head.store(head + 1, std::memory_order_release);
+  if (SocketSlot* slot = region_.slot(socket); slot != nullptr) {
+    slot->queued[SetWord(index_)].fetch_and(~SetBit(index_), std::memory_order_seq_cst);
+  }
   return socket;
-}
-
-void WaitSetConsumer::Clear() {
-  set_->head.store(set_->tail.load(std::memory_order_acquire), std::memory_order_release);
 }
 
 void WaitSetConsumer::Arm() {

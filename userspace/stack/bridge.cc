@@ -169,6 +169,8 @@ void Bridge::ServeCall(Time now, uint32_t owner, Application& application, uint3
   const int error = socket == kNoSocket ? EBADF : Execute(now, application, socket, *request);
   // The caller finds the outcome in its slot when the call returns.
   if (socket != kNoSocket && request->op != ipc::Op::kClose) PublishSocket(socket);
+  // Who waits for the socket must know that this end has been shut.
+  if (error == 0 && request->op == ipc::Op::kShutdown) application.side->Touch(request->socket);
   application.side->CompleteCall(call, error);
 }
 

@@ -36,7 +36,9 @@ class EmbeddedStack final : public ipc::StackLink, private Housekeeping {
     return stack_->runner().Lend(done, argument, deadline, spin);
   }
   void Attend() override { stack_->runner().Attend(); }
-  int WaitSetFd(uint32_t index) override { return stack_->side().EventFd(index); }
+  bool SetWaitSetFd(uint32_t index, int fd) override {
+    return stack_->side().SetEventFd(index, fd);
+  }
   std::string StatusJson() override;
 
  private:

@@ -338,6 +338,7 @@ int FakeStack::Shutdown(uint32_t slot, uint32_t directions) {
   if (State(slot) != SlotState::kConnected) return ENOTCONN;
   Update(slot);
   if ((directions & 2) != 0) sockets_[slot].shut_write = true;
+  side_.Touch(slot);
   return 0;
 }
 

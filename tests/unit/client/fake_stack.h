@@ -42,10 +42,13 @@ class FakeStack final : public ipc::StackLink {
   void Wake() override;
   ipc::LendResult Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) override;
   void Attend() override;
-  int WaitSetFd(uint32_t index) override { return side_.EventFd(index); }
+  bool SetWaitSetFd(uint32_t index, int fd) override { return side_.SetEventFd(index, fd); }
   std::string StatusJson() override { return "{\"fake\":true}"; }
 
   // The world, changed by a test; each takes effect before it returns.
+  void Settle() {
+    Do([] {});
+  }                              // all that was done before has had its effect
   void HoldData(bool hold);      // nothing moves between sockets, nothing is acknowledged
   void HoldConnects(bool hold);  // connection attempts get no answer
   void Reset(uint32_t slot, int error);

@@ -21,7 +21,7 @@ class Answerer final : public StackLink {
   void Wake() override {}
   LendResult Lend(bool (*)(void*), void*, Time, bool) override { return LendResult::kUnavailable; }
   void Attend() override {}
-  int WaitSetFd(uint32_t) override { return -1; }
+  bool SetWaitSetFd(uint32_t, int) override { return false; }
   std::string StatusJson() override { return {}; }
 
   // Answers one call if there is one: the result is the argument, as a socket.

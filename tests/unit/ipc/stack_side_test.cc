@@ -22,17 +22,28 @@ constexpr uint32_t Flags(SlotState state, uint32_t more = 0) {
 class StackSideTest : public testing::Test {
  protected:
   SocketSlot* Shared(uint32_t slot) { return region_.view().slot(slot); }
-  // A connected socket, watched in set 0 for `interest`.
-  uint32_t Connected(uint32_t interest = 0) {
+  uint32_t Connected() {
     const uint32_t slot = *side_.AllocateSlot();
     state_.flags = Flags(SlotState::kConnected);
     side_.Publish(slot, state_);
-    region_.view().wait_set(0)->in_use.store(1);
-    Shared(slot)->interest.store(interest);
-    if (interest != 0) Shared(slot)->wait_set.store(0);
     return slot;
   }
-  std::optional<uint32_t> PopReady() { return WaitSetConsumer(region_.view(), 0).Pop(); }
+  // A connected socket, watched in `set` for what `bits` is: SocketSlot::set_readers or
+  // set_writers.
+  uint32_t Watched(std::atomic<uint64_t> (SocketSlot::*bits)[kSetWords], uint32_t set = 0) {
+    const uint32_t slot = Connected();
+    Watch(slot, bits, set);
+    return slot;
+  }
+  void Watch(uint32_t slot, std::atomic<uint64_t> (SocketSlot::*bits)[kSetWords], uint32_t set) {
+    region_.view().wait_set(set)->owner.store(1);
+    (Shared(slot)->*bits)[SetWord(set)].fetch_or(SetBit(set));
+    Shared(slot)->set_members[SetWord(set)].fetch_or(SetBit(set));
+    Shared(slot)->set_words.fetch_or(1u << SetWord(set));
+  }
+  std::optional<uint32_t> PopReady(uint32_t set = 0) {
+    return WaitSetConsumer(region_.view(), set).Pop();
+  }
 
   Region region_ = *Region::Create({.socket_count = 16, .ring_bytes = 4096});
   StackSide side_{region_.view()};
@@ -105,61 +116,114 @@ TEST_F(StackSideTest, AStickyErrorIsPublishedOnce) {
   EXPECT_EQ(Shared(slot)->error.load(), 0u);
 }
 
-TEST_F(StackSideTest, AReadyWatchedSocketIsPushedOnce) {
-  const uint32_t slot = Connected(kInterestRead);
+TEST_F(StackSideTest, AWatchedSocketIsPushedOnceUntilItIsTakenOut) {
+  const uint32_t slot = Watched(&SocketSlot::set_readers);
   state_.received = 1;
   side_.Publish(slot, state_);
   state_.received = 2;
   side_.Publish(slot, state_);
   EXPECT_EQ(PopReady(), slot);
   EXPECT_EQ(PopReady(), std::nullopt);
-}
-
-TEST_F(StackSideTest, AfterQueuedIsClearedItIsPushedAgain) {
-  const uint32_t slot = Connected(kInterestRead);
-  state_.received = 1;
-  side_.Publish(slot, state_);
-  PopReady();
-  Shared(slot)->queued.store(0);
-  state_.received = 2;
+  state_.received = 3;
   side_.Publish(slot, state_);
   EXPECT_EQ(PopReady(), slot);
 }
 
-TEST_F(StackSideTest, InterestDecidesWhatIsPushed) {
-  const uint32_t slot = Connected(kInterestWrite);
-  Shared(slot)->written.store(4096);  // full
+TEST_F(StackSideTest, EverySetOfASocketIsTold) {
+  const uint32_t slot = Watched(&SocketSlot::set_readers, 5);
+  Watch(slot, &SocketSlot::set_readers, 200);
+  state_.received = 1;
+  side_.Publish(slot, state_);
+  EXPECT_EQ(PopReady(5), slot);
+  EXPECT_EQ(PopReady(200), slot);
+}
+
+TEST_F(StackSideTest, AnArrivalIsNoNewsForAWriter) {
+  const uint32_t slot = Watched(&SocketSlot::set_writers);
   state_.received = 1;
   side_.Publish(slot, state_);
   EXPECT_EQ(PopReady(), std::nullopt);
-  state_.acknowledged = 1024;  // a quarter is free
-  side_.Publish(slot, state_);
-  EXPECT_EQ(PopReady(), slot);
 }
 
-TEST_F(StackSideTest, FailureIsPushedWhateverTheInterest) {
-  const uint32_t slot = Connected(kInterestWrite);
-  Shared(slot)->written.store(4096);
+TEST_F(StackSideTest, RoomIsNewsOnceWhenTheAwaitedPositionIsReached) {
+  const uint32_t slot = Watched(&SocketSlot::set_writers);
+  Shared(slot)->room_at.store(1024);
+  state_.acknowledged = 1023;
+  side_.Publish(slot, state_);
+  EXPECT_EQ(PopReady(), std::nullopt);
+  state_.acknowledged = 1030;
+  side_.Publish(slot, state_);
+  EXPECT_EQ(PopReady(), slot);
+  state_.acknowledged = 2000;
+  side_.Publish(slot, state_);
+  EXPECT_EQ(PopReady(), std::nullopt);
+}
+
+TEST_F(StackSideTest, RoomIsNoNewsForAReader) {
+  const uint32_t slot = Watched(&SocketSlot::set_readers);
+  Shared(slot)->room_at.store(10);
+  state_.acknowledged = 10;
+  side_.Publish(slot, state_);
+  EXPECT_EQ(PopReady(), std::nullopt);
+}
+
+TEST_F(StackSideTest, AChangeOfStateIsNewsForEverySet) {
+  const uint32_t slot = Watched(&SocketSlot::set_writers);
   state_.error = ETIMEDOUT;
   state_.flags = Flags(SlotState::kClosed);
   side_.Publish(slot, state_);
   EXPECT_EQ(PopReady(), slot);
 }
 
-TEST_F(StackSideTest, AWaitSetOutOfRangeIsIgnored) {
-  const uint32_t slot = Connected(kInterestRead);
-  Shared(slot)->wait_set.store(kWaitSets + 5);
+TEST_F(StackSideTest, AnErrorThatWasTakenIsNoNews) {
+  const uint32_t slot = Watched(&SocketSlot::set_readers);
+  state_.error = ETIMEDOUT;
+  side_.Publish(slot, state_);
+  EXPECT_EQ(PopReady(), slot);
+  state_.error = 0;
+  side_.Publish(slot, state_);
+  EXPECT_EQ(PopReady(), std::nullopt);
+}
+
+TEST_F(StackSideTest, TouchingIsNewsForEverySet) {
+  const uint32_t slot = Watched(&SocketSlot::set_writers);
+  const uint32_t event = Shared(slot)->event.load();
+  side_.Touch(slot);
+  EXPECT_EQ(PopReady(), slot);
+  EXPECT_NE(Shared(slot)->event.load(), event);
+}
+
+TEST_F(StackSideTest, ScribbledBitmapsAreHarmless) {
+  const uint32_t slot = Connected();
+  Shared(slot)->set_words.store(0xffffffff);
+  for (uint32_t word = 0; word < kSetWords; ++word) {
+    Shared(slot)->set_members[word].store(~uint64_t{0});
+    Shared(slot)->set_readers[word].store(~uint64_t{0});
+  }
   state_.received = 1;
   side_.Publish(slot, state_);
   EXPECT_EQ(PopReady(), std::nullopt);
+}
+
+TEST_F(StackSideTest, AWriterAsleepIsLeftAloneUntilThereIsRoom) {
+  const uint32_t slot = Connected();
+  Shared(slot)->waiters.store(kWriteWaiter);
+  Shared(slot)->room_at.store(100);
+  state_.acknowledged = 50;
+  state_.received = 1;
+  side_.Publish(slot, state_);
+  EXPECT_EQ(Shared(slot)->waiters.load(), kWriteWaiter);
+  state_.acknowledged = 100;
+  side_.Publish(slot, state_);
+  EXPECT_EQ(Shared(slot)->waiters.load(), 0u);
 }
 
 TEST_F(StackSideTest, AReaderAsleepIsWoken) {
   const uint32_t slot = Connected();
   SocketSlot* shared = Shared(slot);
   std::thread reader([&] {
-    shared->waiters.fetch_add(kReadWaiter);
     for (;;) {
+      shared->waiters.fetch_or(kReadWaiter);
       const uint32_t event = shared->event.load();
       if (shared->received.load() != 0) break;
       FutexWait(shared->event, event, Time::Infinite(), FutexScope::kShared);

@@ -4,28 +4,41 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-
-#include <thread>
+#include <unistd.h>
 
 namespace netchannel::ipc {
 namespace {
 
 class WaitSetTest : public testing::Test {
  protected:
-  void SetUp() override { region_.view().wait_set(2)->in_use.store(1); }
+  void SetUp() override {
+    region_.view().wait_set(2)->owner.store(1);
+    ASSERT_TRUE(producer_.SetEventFd(2, event_fd_));
+    eventfd_t ignored;
+    ASSERT_EQ(eventfd_read(event_fd_, &ignored), 0);
+  }
+  void TearDown() override { close(event_fd_); }
+
   bool Readable() {
-    pollfd fd = {producer_.EventFd(2), POLLIN, 0};
+    pollfd fd = {event_fd_, POLLIN, 0};
     return poll(&fd, 1, 0) == 1;
+  }
+  void Push(uint32_t set, uint32_t socket) {
+    producer_.Push(region_.view().slot(socket), socket, SetWord(set), SetBit(set));
+  }
+  bool Queued(uint32_t socket, uint32_t set = 2) {
+    return (region_.view().slot(socket)->queued[SetWord(set)].load() & SetBit(set)) != 0;
   }
 
   Region region_ = *Region::Create({.socket_count = 16, .ring_bytes = 4096});
   WaitSetProducer producer_{region_.view()};
   WaitSetConsumer consumer_{region_.view(), 2};
+  const int event_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 };
 
 TEST_F(WaitSetTest, EntriesComeInOrder) {
-  producer_.Push(2, 5);
-  producer_.Push(2, 3);
+  Push(2, 5);
+  Push(2, 3);
   EXPECT_EQ(consumer_.Pop(), 5u);
   EXPECT_EQ(consumer_.Pop(), 3u);
   EXPECT_EQ(consumer_.Pop(), std::nullopt);
@@ -33,46 +46,92 @@ TEST_F(WaitSetTest, EntriesComeInOrder) {
 
 TEST_F(WaitSetTest, AnAwakeApplicationIsNotSignalled) {
   EXPECT_FALSE(Readable());
-  producer_.Push(2, 5);
+  Push(2, 5);
   EXPECT_FALSE(Readable());
 }
 
 TEST_F(WaitSetTest, ASleepingApplicationIsSignalledOnce) {
-  EXPECT_FALSE(Readable());
   consumer_.Arm();
-  producer_.Push(2, 5);
-  producer_.Push(2, 6);
+  Push(2, 5);
+  Push(2, 6);
   eventfd_t count = 0;
-  EXPECT_EQ(eventfd_read(producer_.EventFd(2), &count), 0);
+  EXPECT_EQ(eventfd_read(event_fd_, &count), 0);
   EXPECT_EQ(count, 1u);
 }
 
-TEST_F(WaitSetTest, AnUnusedSetTakesNothing) {
-  WaitSetConsumer other(region_.view(), 3);
-  producer_.Push(3, 5);
-  EXPECT_FALSE(other.HasEntry());
+TEST_F(WaitSetTest, ASocketIsInTheRingOnceUntilItIsTakenOut) {
+  Push(2, 5);
+  EXPECT_TRUE(Queued(5));
+  Push(2, 5);
+  EXPECT_EQ(consumer_.Pop(), 5u);
+  EXPECT_FALSE(Queued(5));
+  EXPECT_EQ(consumer_.Pop(), std::nullopt);
+  Push(2, 5);
+  EXPECT_EQ(consumer_.Pop(), 5u);
 }
 
-TEST_F(WaitSetTest, SetsOutOfRangeAreIgnored) {
-  producer_.Push(kWaitSets, 5);
-  producer_.Push(kNoIndex, 5);
-  EXPECT_EQ(producer_.EventFd(kWaitSets), -1);
+TEST_F(WaitSetTest, OneCallTellsSeveralSets) {
+  region_.view().wait_set(63)->owner.store(1);
+  WaitSetConsumer other(region_.view(), 63);
+  producer_.Push(region_.view().slot(5), 5, 0, SetBit(2) | SetBit(63));
+  EXPECT_EQ(consumer_.Pop(), 5u);
+  EXPECT_TRUE(Queued(5, 63));
+  EXPECT_EQ(other.Pop(), 5u);
+}
+
+TEST_F(WaitSetTest, AnUnusedSetTakesNothingAndMissesNothingLater) {
+  WaitSetConsumer other(region_.view(), 3);
+  Push(3, 5);
+  EXPECT_FALSE(other.HasEntry());
+  EXPECT_FALSE(Queued(5, 3));
+  region_.view().wait_set(3)->owner.store(1);
+  Push(3, 5);
+  EXPECT_EQ(other.Pop(), 5u);
+}
+
+TEST_F(WaitSetTest, WordsOutOfRangeAreIgnored) {
+  producer_.Push(region_.view().slot(5), 5, kSetWords, ~uint64_t{0});
+  EXPECT_FALSE(producer_.SetEventFd(kWaitSets, event_fd_));
+  EXPECT_FALSE(producer_.SetEventFd(0, -1));
 }
 
 TEST_F(WaitSetTest, AFullRingDropsAndAScribbledHeadIsHarmless) {
-  for (int i = 0; i < 100; ++i) producer_.Push(2, 1);
-  for (int i = 0; i < 32; ++i) EXPECT_TRUE(consumer_.Pop());
+  const auto push_as_new = [&] {
+    region_.view().slot(1)->queued[0].store(0);
+    Push(2, 1);
+  };
+  for (int i = 0; i < 100; ++i) push_as_new();
+  for (int i = 0; i < 16; ++i) EXPECT_TRUE(consumer_.Pop());
   EXPECT_FALSE(consumer_.Pop());
   region_.view().wait_set(2)->head.store(0xdeadbeef);
-  for (int i = 0; i < 100; ++i) producer_.Push(2, 1);
+  for (int i = 0; i < 100; ++i) push_as_new();
 }
 
-TEST_F(WaitSetTest, ThreadsGetOneDescriptor) {
-  int a = -1, b = -1;
-  std::thread one([&] { a = producer_.EventFd(2); }), two([&] { b = producer_.EventFd(2); });
-  one.join();
-  two.join();
-  EXPECT_EQ(a, b);
+TEST_F(WaitSetTest, AScribbledEntryIsHarmless) {
+  Push(2, 5);
+  *region_.view().wait_set_entries(2) = 0xffffffff;
+  EXPECT_EQ(consumer_.Pop(), 0xffffffffu);
+}
+
+TEST_F(WaitSetTest, ADescriptorThatComesLateTellsWhatItMissed) {
+  region_.view().wait_set(3)->owner.store(1);
+  WaitSetConsumer other(region_.view(), 3);
+  other.Arm();
+  Push(3, 5);
+  EXPECT_FALSE(Readable());
+  EXPECT_TRUE(producer_.SetEventFd(3, event_fd_));
+  EXPECT_TRUE(Readable());
+}
+
+TEST_F(WaitSetTest, ANewDescriptorTakesTheOldOnesPlace) {
+  const int fresh = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  consumer_.Arm();
+  EXPECT_TRUE(producer_.SetEventFd(2, fresh));
+  Push(2, 5);
+  EXPECT_FALSE(Readable());
+  eventfd_t count = 0;
+  EXPECT_EQ(eventfd_read(fresh, &count), 0);
+  close(fresh);
 }
 
 }  // namespace

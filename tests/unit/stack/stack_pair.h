@@ -53,7 +53,9 @@ class LoopbackLink final : public ipc::StackLink, private Housekeeping {
     return stack_->runner().Lend(done, argument, deadline, spin);
   }
   void Attend() override { stack_->runner().Attend(); }
-  int WaitSetFd(uint32_t index) override { return stack_->side().EventFd(index); }
+  bool SetWaitSetFd(uint32_t index, int fd) override {
+    return stack_->side().SetEventFd(index, fd);
+  }
   std::string StatusJson() override { return "{}"; }
 
   FallbackLog Fallbacks() {
@@ -90,7 +92,7 @@ class StackPair {
 
   nc_stack* a() { return a_; }
   nc_stack* b() { return b_; }
-  FallbackLog FallbacksOfA() { return static_cast<LoopbackLink&>(*a_->link).Fallbacks(); }
+  FallbackLog FallbacksOfA() { return static_cast<LoopbackLink&>(*a_->Latest()->link).Fallbacks(); }
   void StopA() {
     nc_stack_stop(a_);
     a_ = nullptr;

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Anchors: a real descriptor for a virtual socket. It is one end of a socket pair whose other end
+// the daemon holds: the kernel counts the copies of ours (dup, fork, exec, SCM_RIGHTS), and when
+// the last is closed, in whatever way, the daemon sees the end of its own and closes the virtual
+// socket.
+//
+// The daemon's end is bound to an abstract name that says which socket it is, so that a process
+// that finds the descriptor open, or is sent it, can ask for the name of its peer:
+//   \0netchannel/<region, 16 hex digits>/<slot>/<generation>
+// The name is no secret and gives no right: to use the region one must show the descriptor itself.
+//
+// Thread: any.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "client/socket.h"
+
+namespace netchannel {
+
+struct AnchorName {
+  uint64_t region_id = 0;
+  uint32_t slot = 0;
+  uint32_t generation = 0;
+};
+
+// Nothing: `fd` is no anchor.
+std::optional<AnchorName> ReadAnchor(int fd);
+
+// Makes the socket's anchor; its handle owns it. 0, or errno: EMFILE, ENETDOWN, EBUSY (it has one
+// already). Precondition: the process's mutex.
+int MakeAnchor(nc_socket* socket);
+
+}  // namespace netchannel
