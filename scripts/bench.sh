@@ -20,5 +20,5 @@ if ((EUID != 0)); then
 fi
 nc_install_deps
 nc_configure "$NC_BUILD" "${NC_RELEASE_OPTIONS[@]}"
-nc_ninja "$NC_BUILD" "${NC_PROGRAMS[@]}"
+nc_ninja "$NC_BUILD" "${NC_PROGRAMS[@]}" "${NC_BENCH_PROGRAMS[@]}"
 exec python3 "$NC_ROOT/tests/bench/bench.py" --binary "$NC_BUILD/userspace/cli/netchannel" "$@"

@@ -14,6 +14,9 @@ NC_RELEASE_OPTIONS=(-Db_lto=true)
 # What the other scripts run: the command, and the loader of the XDP program. As ninja's targets.
 # shellcheck disable=SC2034  # used by those who source this
 NC_PROGRAMS=(userspace/cli/netchannel userspace/netdriver/xdp/netchannel-xdp)
+# What scripts/bench.sh runs beside them.
+# shellcheck disable=SC2034
+NC_BENCH_PROGRAMS=(tests/bench/connection_rate tests/bench/redis_mix)
 
 # nc_configure DIR [MESON OPTION...]: sets the build directory up, or leaves it when it is. CC and CXX count.
 nc_configure() {

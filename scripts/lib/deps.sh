@@ -16,6 +16,8 @@ NC_PACKAGES=(
   libgtest-dev libgmock-dev shellcheck clang-format clang-tidy
   # what the scripts run
   git python3 iproute2 iputils-ping ethtool jq util-linux procps
+  # programs that run on NetChannel in tests and measurements
+  redis-server redis-tools iperf3 curl socat openssh-server openssh-client
 )
 
 nc_missing_packages() {
@@ -36,16 +38,24 @@ nc_install_deps() {
     return 1
   fi
   echo "installing ${#missing[@]} packages: ${missing[*]}" >&2
-  local log
+  local log policy=/usr/sbin/policy-rc.d
   log=$(mktemp)
+  # The tests start the servers that they need themselves; installing one must not.
+  if [[ ! -e $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+  else
+    policy=
+  fi
   if ! { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" ||
     { apt-get update &&
       DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; }
   } >"$log" 2>&1; then
     tail -20 "$log" >&2
+    rm -f "$policy"
     echo "$0: apt-get could not install: ${missing[*]}" >&2
     rm -f "$log"
     return 1
   fi
-  rm -f "$log"
+  rm -f "$log" "$policy"
 }

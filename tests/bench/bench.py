@@ -4,12 +4,16 @@
 import argparse
 import dataclasses
 import json
+import pathlib
 import signal
 import sys
 
+import connections
+import daemons
 import idles
 import messages
 import pingpongs
+import redis_runs
 import streams
 
 # Name -> what measures it. A measurement may add rows of its own that are for information.
@@ -24,6 +28,13 @@ CATALOGUE = {
     "idle-cpu": idles.cpu_rows,
     "idle-memory": idles.memory_rows,
     "idle-sockets": idles.socket_rows,
+    "daemon-stream-1500": daemons.stream_rows,
+    "daemon-messages-64": daemons.message_rows,
+    "daemon-pingpong": daemons.pingpong_rows,
+    "redis-p1": lambda c: redis_runs.rows(c, 1),
+    "redis-p16": lambda c: redis_runs.rows(c, 16),
+    "redis-paper": redis_runs.paper_rows,
+    "connections": connections.rows,
 }
 ROUNDS = 5  # medians of so many
 
@@ -54,6 +65,8 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="runs of each, in turns (default 5)")
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
     context = parser.parse_args()
+    # The measuring programs, in the build directory of the binary.
+    context.programs = pathlib.Path(context.binary).resolve().parents[2] / "tests/bench"
     unknown = [name for name in context.names if name not in CATALOGUE]
     if unknown:
         parser.error(f"{unknown[0]}: no such measurement; one of {' '.join(CATALOGUE)}")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One measurement: `netchannel bench` at both ends of a Link, its figures as a dict."""
 import json
+import os
 import select
 import subprocess
 import time
@@ -60,17 +61,37 @@ def start(command):
                             stderr=subprocess.PIPE)
 
 
-def wait_ready(server):
+def wait_ready(server, text="ready"):
+    """Until the server has printed `text`."""
     deadline = time.monotonic() + START_SECONDS
+    printed = b""
     while time.monotonic() < deadline:
         if select.select([server.stdout], [], [], 0.2)[0]:
-            if server.stdout.readline().strip() == "ready":
+            # Not readline: what it has read beyond a line, select does not know of.
+            more = os.read(server.stdout.fileno(), 4096)
+            printed += more
+            if text.encode() in printed:
                 return
-            break
+            if not more:
+                break
         if server.poll() is not None:
             break
     stop(server)
     raise RuntimeError(f"server does not start: {server.stderr.read().strip()}")
+
+
+def finish(command, seconds):
+    """Runs it to its end; what it printed."""
+    with start(command) as process:
+        try:
+            out, error = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired as late:
+            raise RuntimeError(f"no end after {late.timeout} s: {' '.join(late.cmd)}") from late
+        finally:
+            stop(process)
+    if process.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))}: {error.strip() or out.strip()}")
+    return out
 
 
 def stop(process):
