@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "ipc/futex.h"
+#include "ipc/mark_gone.h"
 #include "ipc/socket_slot.h"
 
 namespace netchannel {
@@ -38,7 +39,8 @@ FakeStack::FakeStack(const Setup& setup)
       side_(region_.view()),
       lendable_(setup.lendable),
       wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      sockets_(setup.shape.socket_count) {
+      sockets_(setup.shape.socket_count),
+      anchors_(setup.daemon ? std::make_unique<AnchorBook>() : nullptr) {
   current = this;
   side_.SetSleeping(true);
   if (!lendable_) Attend();
@@ -49,6 +51,7 @@ FakeStack::~FakeStack() {
   eventfd_write(wake_fd_, 1);
   if (thread_.joinable()) thread_.join();
   close(wake_fd_);
+  for (const int fd : set_fds_) close(fd);
   current = nullptr;
 }
 
@@ -89,13 +92,35 @@ void FakeStack::Attend() {
 }
 
 void FakeStack::SleepUntilWoken(Time deadline) {
-  pollfd fd = {wake_fd_, POLLIN, 0};
+  std::vector<pollfd> fds = {{wake_fd_, POLLIN, 0}};
+  if (anchors_ != nullptr) anchors_->AddTo(&fds);
   if (deadline.is_infinite()) {
-    ppoll(&fd, 1, nullptr, nullptr);
+    ppoll(fds.data(), fds.size(), nullptr, nullptr);
   } else if (const Duration rest = deadline - ipc::MonotonicNow(); rest > Duration::Zero()) {
     const timespec left = ipc::ToTimespec(rest);
-    ppoll(&fd, 1, &left, nullptr);
+    ppoll(fds.data(), fds.size(), &left, nullptr);
   }
+}
+
+bool FakeStack::HandleAnchors() {
+  if (anchors_ == nullptr) return false;
+  return anchors_->Poll(
+      [&](uint32_t set, int fd) {
+        side_.SetEventFd(set, fd);
+        set_fds_.push_back(dup(fd));
+      },
+      [&](uint32_t slot) {
+        if (sockets_[slot].open && !sockets_[slot].released) Close(slot);
+      });
+}
+
+void FakeStack::Die() {
+  stop_.store(true);
+  eventfd_write(wake_fd_, 1);
+  thread_.join();
+  died_ = true;
+  ipc::MarkGone(region_.view(), ECONNRESET);
+  for (const int fd : set_fds_) eventfd_write(fd, 1);
 }
 
 void FakeStack::Main() {
@@ -201,6 +226,7 @@ bool FakeStack::Round() {
   }
   // What was rung before a change was asked for is heard before it.
   bool busy = HandleDoorbells() || !mail.empty();
+  busy |= HandleAnchors();
   for (const auto& change : mail) change();
   for (uint32_t slot = 0; slot < sockets_.size(); ++slot) {
     if (sockets_[slot].open) busy |= Transfer(slot);

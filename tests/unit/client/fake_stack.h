@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "fake_daemon.h"
 #include "ipc/link.h"
 #include "ipc/region.h"
 #include "ipc/stack_side.h"
@@ -28,6 +29,7 @@ class FakeStack final : public ipc::StackLink {
   struct Setup {
     ipc::RegionShape shape{.socket_count = 64, .ring_bytes = 16 * 1024};
     bool lendable = false;
+    bool daemon = false;  // shared with forked children, through FakeDaemonLink
   };
   // What the next nc_stack_start gets.
   static Setup next_setup;
@@ -53,9 +55,12 @@ class FakeStack final : public ipc::StackLink {
   void HoldConnects(bool hold);  // connection attempts get no answer
   void Reset(uint32_t slot, int error);
   void Disconnect();
+  void Die();  // as a daemon that is killed, whose guardian then tells its applications
+  bool died() const { return died_; }
   ipc::Options OptionsOf(uint32_t slot);
   uint32_t OpenSlots();
   uint64_t doorbells() const { return doorbells_.load(); }  // of sockets, so far
+  AnchorBook* anchors() { return anchors_.get(); }
   bool HasThread() const { return has_thread_.load(); }
 
  private:
@@ -73,6 +78,7 @@ class FakeStack final : public ipc::StackLink {
 
   void Main();
   bool Round();
+  bool HandleAnchors();
   bool HandleDoorbells();
   int HandleCall(const ipc::CallRequest& call, uint32_t* created);
   int Bind(Socket& socket, const ipc::Address& address);
@@ -104,6 +110,10 @@ class FakeStack final : public ipc::StackLink {
   std::vector<Socket> sockets_;
   bool hold_data_ = false, hold_connects_ = false;
   uint16_t next_port_ = 40000;
+
+  const std::unique_ptr<AnchorBook> anchors_;
+  bool died_ = false;
+  std::vector<int> set_fds_;  // of wait sets that have asked to be woken
 
   std::mutex mail_mutex_;
   std::vector<std::function<void()>> mail_;
