@@ -31,7 +31,7 @@ struct SetMember;
 inline constexpr uint64_t kConsumedThreshold = 32 * 1024;
 
 // A large copy is published in steps, so that the stack sends while the copy goes on.
-inline constexpr uint64_t kCopyStep = 64 * 1024;
+inline constexpr uint64_t kCopyStep = 128 * 1024;
 
 inline constexpr uint32_t kShutRead = 1, kShutWrite = 2;  // as Call::argument
 
