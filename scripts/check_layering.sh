@@ -22,7 +22,7 @@ declare -A MAY=(
   [stack]="base wire transport netdriver netdriver/xdp netdriver/tcp netscheduler vns ipc stack bpf"
   [daemon]="base wire ipc stack daemon"
   [client]="base ipc client include"
-  [preload]="base client include preload"
+  [preload]="base ipc client include preload"
   # raw measurements drive AF_XDP directly; everything else goes through the public API
   [cli]="base wire netdriver netdriver/xdp include cli bpf stack"
 )

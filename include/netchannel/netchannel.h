@@ -92,7 +92,8 @@ nc_socket* nc_socket_adopt(const char* socket_path, int fd);
  * peers of both families. EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
 int nc_bind(nc_socket* socket, const struct sockaddr* address, socklen_t length);
 int nc_listen(nc_socket* socket, int backlog);
-/* flags: 0 or SOCK_NONBLOCK. `address` and `length` may be NULL. */
+/* flags: SOCK_NONBLOCK (for the new socket), MSG_DONTWAIT (EAGAIN when no connection waits), or 0.
+ * `address` and `length` may be NULL. */
 nc_socket* nc_accept(nc_socket* socket, struct sockaddr* address, socklen_t* length, int flags);
 /* Non-blocking: -1 and EINPROGRESS; writable when done, NC_ERROR (SO_ERROR) tells the outcome.
  * ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, EAFNOSUPPORT (bound to an address of the other family),

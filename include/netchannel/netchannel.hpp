@@ -134,6 +134,11 @@ class Stack {
         nc_stack_start(interface.empty() ? nullptr : interface.c_str(), config_path.c_str()), ec);
   }
 
+  // As nc_stack_connect: the stack that all processes of the host share. Empty: the default path.
+  static Stack Connect(const std::string& socket_path, std::error_code& ec) {
+    return Started(nc_stack_connect(socket_path.empty() ? nullptr : socket_path.c_str()), ec);
+  }
+
   std::string Status(std::error_code& ec) const {  // JSON
     std::unique_ptr<char, void (*)(void*)> text(nc_stack_status(get()), &std::free);
     return detail::Check(text != nullptr, ec) ? std::string(text.get()) : std::string();
@@ -162,6 +167,20 @@ class Socket {
     Socket socket(nc_socket_create(stack.get(), flags));
     detail::Check(static_cast<bool>(socket), ec);
     return socket;
+  }
+
+  // The socket that `fd` stands for (nc_socket_adopt); the descriptor stays the caller's.
+  static Socket Adopt(const std::string& socket_path, int fd, std::error_code& ec) {
+    Socket socket(nc_socket_adopt(socket_path.empty() ? nullptr : socket_path.c_str(), fd));
+    detail::Check(static_cast<bool>(socket), ec);
+    return socket;
+  }
+  // The descriptor that stands for the socket, from now on the caller's to close (nc_socket_fd):
+  // the connection lives as long as a copy of it is open, in any process. -1 on failure.
+  int Descriptor(std::error_code& ec) {
+    const int fd = nc_socket_fd(get());
+    detail::Check(fd >= 0, ec);
+    return fd;
   }
 
   bool Bind(const Address& local, std::error_code& ec) {
@@ -245,7 +264,7 @@ class Set {
     return set;
   }
 
-  // events 0 removes.
+  // NC_* bits, with NC_EDGE and NC_ONESHOT; events 0 removes.
   bool Watch(const Socket& socket, unsigned events, void* data, std::error_code& ec) {
     return detail::Check(nc_set_watch(get(), socket.get(), events, data) == 0, ec);
   }

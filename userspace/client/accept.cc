@@ -96,8 +96,8 @@ nc_socket* Adopt(nc_socket* listener, uint32_t index, bool nonblocking, bool cla
 }
 
 // 0: look again; else errno.
-int AwaitConnection(nc_socket* listener) {
-  if (listener->nonblocking()) {
+int AwaitConnection(nc_socket* listener, int flags) {
+  if (listener->nonblocking() || (flags & MSG_DONTWAIT) != 0) {
     listener->home->link->Wake();
     return EAGAIN;
   }
@@ -152,7 +152,7 @@ nc_socket* TryAccept(nc_socket* listener, bool nonblocking, int* error) {
 
 extern "C" nc_socket* nc_accept(nc_socket* socket, struct sockaddr* address, socklen_t* length,
                                 int flags) {
-  int error = (flags & ~SOCK_NONBLOCK) != 0 ? EINVAL : 0;
+  int error = (flags & ~SOCK_NONBLOCK & ~MSG_DONTWAIT) != 0 ? EINVAL : 0;
   while (error == 0) {
     error = netchannel::CheckListens(socket);
     if (error != 0) break;
@@ -162,7 +162,7 @@ extern "C" nc_socket* nc_accept(nc_socket* socket, struct sockaddr* address, soc
                                 length);
       return accepted;
     }
-    if (error == 0) error = netchannel::AwaitConnection(socket);
+    if (error == 0) error = netchannel::AwaitConnection(socket, flags);
   }
   netchannel::Fail(error);
   return nullptr;

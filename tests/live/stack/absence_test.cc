@@ -11,7 +11,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "netdriver/xdp/unique_fd.h"
+#include "base/unique_fd.h"
 #include "stack_fixture.h"
 
 namespace netchannel::test {
@@ -80,10 +80,10 @@ class AbsenceTest : public StackTest {
   // Returns when b's kernel has refused a datagram: then both ends' duplicate address detection is
   // over, and neighbours are found.
   void AwaitIpv6() {
-    xdp::UniqueFd fd;
+    UniqueFd fd;
     {
       const InNamespace inside(*pair_, kA);
-      fd = xdp::UniqueFd(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      fd = UniqueFd(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     }
     sockaddr_in6 peer{};
     peer.sin6_family = AF_INET6;
@@ -138,10 +138,10 @@ TEST_F(AbsenceTest, APreparedHostWithoutAStackIsOneToo) {
 TEST_F(AbsenceTest, AHostThatSaysNothingCostsTheProbeTimeOnce) {
   ASSERT_NO_FATAL_FAILURE(MakePlainPeer());
   // Somebody else's service has the port, and does not answer.
-  xdp::UniqueFd silent;
+  UniqueFd silent;
   {
     const InNamespace inside(*pair_, kB);
-    silent = xdp::UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    silent = UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   }
   sockaddr_in any{};
   any.sin_family = AF_INET;

@@ -122,10 +122,10 @@ TEST_F(BadInputTest, InterfaceThatIsDownIsNamed) {
 
 TEST_F(BadInputTest, PortOfAnotherProcessIsNamed) {
   ASSERT_NO_FATAL_FAILURE(MakeHosts(1500));
-  xdp::UniqueFd other;
+  UniqueFd other;
   {
     const InNamespace inside(*pair_, kB);
-    other = xdp::UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    other = UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   }
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -174,7 +174,7 @@ void AttachProgramOfSomeoneElse(const NamespacePair& pair) {
   const bpf_insn pass_all[] = {
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = XDP_PASS},
       {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
-  const xdp::UniqueFd foreign(
+  const UniqueFd foreign(
       bpf_prog_load(BPF_PROG_TYPE_XDP, "someone_else", "GPL", pass_all, 2, nullptr));
   ASSERT_TRUE(foreign.valid());
   const InNamespace inside(pair, kB);

@@ -58,10 +58,10 @@ Process::Process(const std::string& space, const std::vector<std::string>& argv)
   if (pid_ == 0) Exec(space, words.data(), out[1], err[1]);
   close(out[1]);
   close(err[1]);
-  out_fd_ = xdp::UniqueFd(out[0]);
-  err_fd_ = xdp::UniqueFd(err[0]);
+  out_fd_ = UniqueFd(out[0]);
+  err_fd_ = UniqueFd(err[0]);
   for (const int fd : {out[0], err[0]}) fcntl(fd, F_SETFL, O_NONBLOCK);
-  pidfd_ = xdp::UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
+  pidfd_ = UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
 }
 
 Process::Process(Process&& other) noexcept
@@ -97,8 +97,8 @@ void Process::Pump(Time deadline) {
                                    {err_fd_.valid() ? err_fd_.get() : -1, POLLIN, 0},
                                    {pidfd_.get(), POLLIN, 0}}};
   poll(events.data(), events.size(), static_cast<int>(left.nanos() / 1'000'000 + 1));
-  if (events[0].revents != 0 && !Append(out_fd_.get(), out_)) out_fd_ = xdp::UniqueFd();
-  if (events[1].revents != 0 && !Append(err_fd_.get(), err_)) err_fd_ = xdp::UniqueFd();
+  if (events[0].revents != 0 && !Append(out_fd_.get(), out_)) out_fd_ = UniqueFd();
+  if (events[1].revents != 0 && !Append(err_fd_.get(), err_)) err_fd_ = UniqueFd();
   const bool silent = events[0].revents == 0 && events[1].revents == 0;
   if (silent && events[2].revents != 0) Reap();  // after its last words
 }

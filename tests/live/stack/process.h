@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "base/units.h"
-#include "netdriver/xdp/unique_fd.h"
 
 namespace netchannel::test {
 
@@ -48,7 +48,7 @@ class Process {
   void Reap();
 
   pid_t pid_ = -1;
-  xdp::UniqueFd pidfd_, out_fd_, err_fd_;
+  UniqueFd pidfd_, out_fd_, err_fd_;
   std::string out_, err_;
   std::optional<int> status_;
 };

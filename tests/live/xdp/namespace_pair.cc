@@ -79,7 +79,7 @@ CommandResult NamespacePair::Teardown(int end) const {
 
 InNamespace::InNamespace(const NamespacePair& pair, int end)
     : before_(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
-  const xdp::UniqueFd target(
+  const UniqueFd target(
       open(absl::StrCat("/run/netns/", pair.name(end)).c_str(), O_RDONLY | O_CLOEXEC));
   if (setns(target.get(), CLONE_NEWNET) != 0) std::perror("setns");
 }

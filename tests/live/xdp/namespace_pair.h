@@ -8,7 +8,7 @@
 #include <array>
 #include <string>
 
-#include "netdriver/xdp/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace netchannel::test {
 
@@ -57,7 +57,7 @@ class InNamespace {
   InNamespace& operator=(const InNamespace&) = delete;
 
  private:
-  xdp::UniqueFd before_;
+  UniqueFd before_;
 };
 
 }  // namespace netchannel::test

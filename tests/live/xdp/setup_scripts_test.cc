@@ -117,7 +117,7 @@ TEST_F(SetupScriptsTest, ProgramOfSomeoneElseIsNamedAndStays) {
   const bpf_insn pass_all[] = {
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = XDP_PASS},
       {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
-  const xdp::UniqueFd foreign(
+  const UniqueFd foreign(
       bpf_prog_load(BPF_PROG_TYPE_XDP, "someone_else", "GPL", pass_all, 2, nullptr));
   ASSERT_TRUE(foreign.valid());
   {
@@ -163,10 +163,10 @@ TEST_F(SetupScriptsTest, MissingInterfaceIsNamed) {
 
 // Sends `length` bytes over the kernel's TCP from a to b. Returns how many arrived.
 size_t TcpTransfer(const NamespacePair& pair, size_t length) {
-  xdp::UniqueFd listener;
+  UniqueFd listener;
   {
     const InNamespace inside(pair, kB);
-    listener = xdp::UniqueFd(socket(AF_INET, SOCK_STREAM, 0));
+    listener = UniqueFd(socket(AF_INET, SOCK_STREAM, 0));
   }
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -178,7 +178,7 @@ size_t TcpTransfer(const NamespacePair& pair, size_t length) {
   }
   std::thread client([&pair, &address, length] {
     const InNamespace inside(pair, kA);
-    const xdp::UniqueFd fd(socket(AF_INET, SOCK_STREAM, 0));
+    const UniqueFd fd(socket(AF_INET, SOCK_STREAM, 0));
     if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
       return;
     const std::vector<char> bytes(length, 'x');
@@ -191,7 +191,7 @@ size_t TcpTransfer(const NamespacePair& pair, size_t length) {
   });
   const timeval patience{.tv_sec = 20, .tv_usec = 0};
   setsockopt(listener.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-  const xdp::UniqueFd fd(accept(listener.get(), nullptr, nullptr));
+  const UniqueFd fd(accept(listener.get(), nullptr, nullptr));
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
   std::vector<char> buffer(65536);
   size_t received = 0;
@@ -227,7 +227,7 @@ TEST_F(SetupScriptsTest, UdpToAReservedPortIsNotAnsweredByTheKernelWhenTheStackH
   const auto b = MustOpen(kB, Config({{1}}));  // queue 0 has no lane: its packets fall through
   ASSERT_TRUE(b);
   const InNamespace inside(*pair_, kA);
-  const xdp::UniqueFd fd(socket(AF_INET, SOCK_DGRAM, 0));
+  const UniqueFd fd(socket(AF_INET, SOCK_DGRAM, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(kBasePort);

@@ -79,7 +79,7 @@ TEST_F(XdpOpenTest, TwoStacksOnTwoQueuesOpen) {
 TEST_F(XdpOpenTest, PortThatAnotherProgramHasIsNamed) {
   ASSERT_NO_FATAL_FAILURE(MakeLinkAndSetup(1500));
   const InNamespace inside(*pair_, kA);
-  const xdp::UniqueFd other(socket(AF_INET, SOCK_DGRAM, 0));
+  const UniqueFd other(socket(AF_INET, SOCK_DGRAM, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(kBasePort + 1);

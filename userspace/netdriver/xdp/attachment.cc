@@ -18,10 +18,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "base/unique_fd.h"
 #include "netdriver/xdp/failure.h"
 #include "netdriver/xdp/interface.h"
 #include "netdriver/xdp/pins.h"
-#include "netdriver/xdp/unique_fd.h"
 #include "steer.skel.h"
 
 namespace netchannel::xdp {

@@ -14,8 +14,8 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "base/unique_fd.h"
 #include "netdriver/xdp/failure.h"
-#include "netdriver/xdp/unique_fd.h"
 
 namespace netchannel::xdp {
 namespace {

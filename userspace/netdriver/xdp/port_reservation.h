@@ -14,8 +14,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "base/unique_fd.h"
 #include "netdriver/absence.h"
-#include "netdriver/xdp/unique_fd.h"
 
 namespace netchannel::xdp {
 

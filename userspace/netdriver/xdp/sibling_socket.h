@@ -18,8 +18,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/unique_fd.h"
 #include "netdriver/xdp/uapi.h"
-#include "netdriver/xdp/unique_fd.h"
 
 namespace netchannel::xdp {
 

@@ -15,7 +15,7 @@
 #include "abi.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "netdriver/xdp/unique_fd.h"
+#include "base/unique_fd.h"
 #include "wire/address.h"
 
 namespace netchannel::xdp {

@@ -7,7 +7,7 @@
 
 #include <utility>
 
-namespace netchannel::xdp {
+namespace netchannel {
 
 class UniqueFd {
  public:
@@ -23,9 +23,11 @@ class UniqueFd {
   }
   int get() const { return fd_; }
   bool valid() const { return fd_ >= 0; }
+  // The caller owns it now.
+  int Release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_ = -1;
 };
 
-}  // namespace netchannel::xdp
+}  // namespace netchannel
