@@ -39,15 +39,7 @@ def run_pair(server_command, client_command, seconds):
     with start(server_command) as server:
         try:
             wait_ready(server)
-            client = start(client_command)
-            try:
-                out, error = client.communicate(timeout=seconds + GRACE_SECONDS)
-            except subprocess.TimeoutExpired as error:
-                raise RuntimeError(f"no end after {error.timeout} s: {' '.join(error.cmd)}") from error
-            finally:
-                stop(client)
-            if client.returncode != 0:
-                raise RuntimeError(f"client: {error.strip()}")
+            out = finish(client_command, seconds + GRACE_SECONDS)
             server.wait(timeout=GRACE_SECONDS)
             if server.returncode != 0:
                 raise RuntimeError(f"server: {server.stderr.read().strip()}")

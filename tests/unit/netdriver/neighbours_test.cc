@@ -179,6 +179,23 @@ TEST_F(NeighboursTest, OurOwnAddressHasNoNextHop) {
   InNamespaces([&] { EXPECT_FALSE(hops_->Find(Ip("10.77.0.1"))); });
 }
 
+TEST_F(NeighboursTest, ReachesWhatIsRoutedOutOfTheInterfaceNow) {
+  InNamespaces([&] {
+    EXPECT_TRUE(hops_->Reaches(Ip("10.77.0.99"))) << "whether it answers or not";
+    EXPECT_TRUE(hops_->Reaches(Ip("fd77::99")));
+    EXPECT_FALSE(hops_->Reaches(Ip("10.77.0.1"))) << "our own";
+    EXPECT_FALSE(hops_->Reaches(Ip("192.0.2.1"))) << "no route";
+    Run("ip link add nc2 type veth peer name nc3");
+    Run("ip link set nc2 up");
+    Run("ip addr add 10.78.0.1/24 dev nc2");
+    hops_->Poll();
+    EXPECT_FALSE(hops_->Reaches(Ip("10.78.0.2"))) << "another interface";
+    Run("ip route add 192.0.2.0/24 via 10.77.0.7");
+    hops_->Poll();
+    EXPECT_TRUE(hops_->Reaches(Ip("192.0.2.1")));
+  });
+}
+
 TEST_F(NeighboursTest, AVlanDeviceOnTheInterfaceTagsItsFrames) {
   InNamespaces([&] {
     if (std::system("ip link add link nc0 name nc0.42 type vlan id 42 2>/dev/null") != 0) {

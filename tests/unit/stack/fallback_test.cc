@@ -3,7 +3,6 @@
 // What a program that can fall back sees of a running stack, and what the stack tells of it.
 #include "client/fallback.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
 
 #include <cerrno>
@@ -14,14 +13,6 @@ namespace netchannel {
 namespace {
 
 using ipc::FallbackReason;
-
-sockaddr_in Address(const char* ip, uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  inet_pton(AF_INET, ip, &address.sin_addr);
-  return address;
-}
 
 // The errno of a connect that probes; 0 when it succeeds.
 int Probe(nc_stack* stack, const char* ip, uint16_t port) {

@@ -2,7 +2,6 @@
 //
 // Behaviour of a running stack as an application sees it: threads, leases, wake-ups, and that
 // nothing is left.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 
@@ -22,14 +21,6 @@
 
 namespace netchannel {
 namespace {
-
-sockaddr_in Address(const char* ip, uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  inet_pton(AF_INET, ip, &address.sin_addr);
-  return address;
-}
 
 nc_socket* Listen(nc_stack* stack, uint16_t port) {
   nc_socket* listener = nc_socket_create(stack, 0);

@@ -5,6 +5,7 @@
 // privileges.
 #pragma once
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -31,6 +32,14 @@ class FixedNextHops final : public NextHops {
   }
   uint64_t version() const override { return 1; }
 };
+
+inline sockaddr_in Address(const char* ip, uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  inet_pton(AF_INET, ip, &address.sin_addr);
+  return address;
+}
 
 // The link of one end, as EmbeddedStack is with AF_XDP.
 class LoopbackLink final : public ipc::StackLink, private Housekeeping {
