@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Socket options of virtual sockets. Those with a meaning for NetChannel go to the socket's NC_*
+// options. The rest are asked of a kernel TCP socket of the library's own: whether the value is a
+// legal one, and what a fresh socket has. What the program has set is remembered, and applied again
+// when a candidate becomes a virtual socket.
+//
+// Thread: any.
+#pragma once
+
+#include <sys/socket.h>
+
+#include "netchannel/netchannel.h"
+#include "preload/description.h"
+
+namespace netchannel::preload {
+
+// 0 or errno. kCandidate and kListener keep the kernel's option up to date themselves.
+int SetVirtualOption(Description* socket, int level, int name, const void* value, socklen_t length);
+int GetVirtualOption(int fd, Description* socket, int level, int name, void* value,
+                     socklen_t* length);
+
+// Remembers what the program has set.
+void SaveOption(Description* socket, int level, int name, const void* value, socklen_t length);
+// All that has been saved, and the class that the environment says.
+void ApplySavedOptions(Description* socket, nc_socket* to);
+
+// Only the kernel's sockets do this: the connection is to be the kernel's.
+bool NeedsKernel(int level, int name, const void* value, socklen_t length);
+
+// A kernel TCP socket for questions; -1: none could be made.
+int ReferenceSocket(int family);
+
+}  // namespace netchannel::preload

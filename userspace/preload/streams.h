@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// stdio on a known socket. glibc's streams read and write past the names that a library can take
+// over, so that a FILE on a known socket must be one of fopencookie(), whose functions are ours.
+// fileno() of such a stream is -1 in glibc, and the socket's number here.
+//
+// Thread: any.
+#pragma once
+
+namespace netchannel::preload {
+
+// At the start: a standard stream that is a virtual socket (a program started by inetd and its
+// kind) becomes a stream of ours. Programs that took the old one's address before main() do not
+// see it.
+void TakeStandardStreams();
+
+// Around fork().
+void LockStreams();
+void UnlockStreams();
+
+}  // namespace netchannel::preload

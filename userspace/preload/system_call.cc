@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// syscall(): programs and runtimes that name a system call by its number (libuv closes that way)
+// mean the same calls. Those on descriptors that the library knows go to its wrappers; all others
+// to the kernel. So does io_uring_setup, after which new sockets stay the kernel's.
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
+
+#include "preload/real.h"
+#include "preload/settings.h"
+#include "preload/table.h"
+
+namespace netchannel::preload {
+namespace {
+
+struct Arguments {
+  long a, b, c, d, e, f;
+};
+
+long Kernel(long number, const Arguments& of) {
+  const long result = RawSystemCall(number, of.a, of.b, of.c, of.d, of.e, of.f);
+  if (result >= -4095 && result < 0) {
+    errno = static_cast<int>(-result);
+    return -1;
+  }
+  return result;
+}
+
+template <typename T>
+T* Pointer(long value) {
+  return reinterpret_cast<T*>(value);
+}
+
+int Int(long value) { return static_cast<int>(value); }
+size_t Size(long value) { return static_cast<size_t>(value); }
+
+// Calls whose first argument is a descriptor.
+bool TakesDescriptor(long number) {
+  switch (number) {
+    case SYS_read:
+    case SYS_write:
+    case SYS_readv:
+    case SYS_writev:
+    case SYS_close:
+    case SYS_sendto:
+    case SYS_recvfrom:
+    case SYS_sendmsg:
+    case SYS_recvmsg:
+    case SYS_sendmmsg:
+    case SYS_recvmmsg:
+    case SYS_accept:
+    case SYS_accept4:
+    case SYS_connect:
+    case SYS_bind:
+    case SYS_listen:
+    case SYS_shutdown:
+    case SYS_getsockname:
+    case SYS_getpeername:
+    case SYS_getsockopt:
+    case SYS_setsockopt:
+    case SYS_dup:
+    case SYS_fcntl:
+    case SYS_ioctl:
+    case SYS_epoll_pwait:
+    case SYS_epoll_pwait2:
+#ifdef SYS_epoll_wait
+    case SYS_epoll_wait:
+#endif
+      return true;
+    default:
+      return false;
+  }
+}
+
+long OnStream(long number, const Arguments& of) {
+  const int fd = Int(of.a);
+  switch (number) {
+    case SYS_read:
+      return read(fd, Pointer<void>(of.b), Size(of.c));
+    case SYS_write:
+      return write(fd, Pointer<const void>(of.b), Size(of.c));
+    case SYS_readv:
+      return readv(fd, Pointer<const iovec>(of.b), Int(of.c));
+    case SYS_writev:
+      return writev(fd, Pointer<const iovec>(of.b), Int(of.c));
+    case SYS_sendto:
+      return send(fd, Pointer<const void>(of.b), Size(of.c), Int(of.d));
+    case SYS_recvfrom:
+      return recvfrom(fd, Pointer<void>(of.b), Size(of.c), Int(of.d), Pointer<sockaddr>(of.e),
+                      Pointer<socklen_t>(of.f));
+    case SYS_sendmsg:
+      return sendmsg(fd, Pointer<const msghdr>(of.b), Int(of.c));
+    case SYS_recvmsg:
+      return recvmsg(fd, Pointer<msghdr>(of.b), Int(of.c));
+    case SYS_sendmmsg:
+      return sendmmsg(fd, Pointer<mmsghdr>(of.b), static_cast<unsigned>(of.c), Int(of.d));
+    case SYS_recvmmsg:
+      return recvmmsg(fd, Pointer<mmsghdr>(of.b), static_cast<unsigned>(of.c), Int(of.d),
+                      Pointer<timespec>(of.e));
+    default:
+      return Kernel(number, of);
+  }
+}
+
+long OnSocket(long number, const Arguments& of) {
+  const int fd = Int(of.a);
+  switch (number) {
+    case SYS_close:
+      return close(fd);
+    case SYS_accept:
+      return accept(fd, Pointer<sockaddr>(of.b), Pointer<socklen_t>(of.c));
+    case SYS_accept4:
+      return accept4(fd, Pointer<sockaddr>(of.b), Pointer<socklen_t>(of.c), Int(of.d));
+    case SYS_connect:
+      return connect(fd, Pointer<const sockaddr>(of.b), static_cast<socklen_t>(of.c));
+    case SYS_bind:
+      return bind(fd, Pointer<const sockaddr>(of.b), static_cast<socklen_t>(of.c));
+    case SYS_listen:
+      return listen(fd, Int(of.b));
+    case SYS_shutdown:
+      return shutdown(fd, Int(of.b));
+    case SYS_getsockname:
+      return getsockname(fd, Pointer<sockaddr>(of.b), Pointer<socklen_t>(of.c));
+    case SYS_getpeername:
+      return getpeername(fd, Pointer<sockaddr>(of.b), Pointer<socklen_t>(of.c));
+    case SYS_getsockopt:
+      return getsockopt(fd, Int(of.b), Int(of.c), Pointer<void>(of.d), Pointer<socklen_t>(of.e));
+    case SYS_setsockopt:
+      return setsockopt(fd, Int(of.b), Int(of.c), Pointer<const void>(of.d),
+                        static_cast<socklen_t>(of.e));
+    case SYS_dup:
+      return dup(fd);
+    case SYS_fcntl:
+      return fcntl(fd, Int(of.b), Pointer<void>(of.c));
+    case SYS_ioctl:
+      return ioctl(fd, static_cast<unsigned long>(of.b), Pointer<void>(of.c));
+    case SYS_epoll_pwait2:
+      return epoll_pwait2(fd, Pointer<epoll_event>(of.b), Int(of.c), Pointer<const timespec>(of.d),
+                          Pointer<const sigset_t>(of.e));
+    case SYS_epoll_pwait:
+      return epoll_pwait(fd, Pointer<epoll_event>(of.b), Int(of.c), Int(of.d),
+                         Pointer<const sigset_t>(of.e));
+#ifdef SYS_epoll_wait
+    case SYS_epoll_wait:
+      return epoll_wait(fd, Pointer<epoll_event>(of.b), Int(of.c), Int(of.d));
+#endif
+    default:
+      return OnStream(number, of);
+  }
+}
+
+long Dispatch(long number, const Arguments& of) {
+  if (TakesDescriptor(number)) {
+    return Peek(Int(of.a)) != nullptr ? OnSocket(number, of) : Kernel(number, of);
+  }
+  switch (number) {
+    case SYS_io_uring_setup:
+      StayOnKernel();
+      return Kernel(number, of);
+    case SYS_socket:
+      return socket(Int(of.a), Int(of.b), Int(of.c));
+    case SYS_close_range:
+      return close_range(static_cast<unsigned>(of.a), static_cast<unsigned>(of.b), Int(of.c));
+    case SYS_dup3:
+      return dup3(Int(of.a), Int(of.b), Int(of.c));
+#ifdef SYS_dup2
+    case SYS_dup2:
+      return dup2(Int(of.a), Int(of.b));
+#endif
+#ifdef SYS_poll
+    case SYS_poll:
+      return poll(Pointer<pollfd>(of.a), static_cast<nfds_t>(of.b), Int(of.c));
+#endif
+    case SYS_ppoll:
+      return ppoll(Pointer<pollfd>(of.a), static_cast<nfds_t>(of.b), Pointer<const timespec>(of.c),
+                   Pointer<const sigset_t>(of.d));
+    case SYS_epoll_ctl:
+      return epoll_ctl(Int(of.a), Int(of.b), Int(of.c), Pointer<epoll_event>(of.d));
+    default:
+      return Kernel(number, of);
+  }
+}
+
+}  // namespace
+}  // namespace netchannel::preload
+
+extern "C" long syscall(long number, ...) noexcept {
+  va_list arguments;
+  va_start(arguments, number);
+  netchannel::preload::Arguments of;
+  for (long* one : {&of.a, &of.b, &of.c, &of.d, &of.e, &of.f}) *one = va_arg(arguments, long);
+  va_end(arguments);
+  return netchannel::preload::Dispatch(number, of);
+}
