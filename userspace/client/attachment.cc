@@ -48,6 +48,15 @@ void Attachment::RingSocket(uint32_t index) {
   if (header->stack_sleeping.load(std::memory_order_relaxed) != 0) link->Wake();
 }
 
+uint64_t Attachment::RingWritten(uint32_t index, uint64_t end) {
+  doorbell.Push(index);
+  ipc::FullFence();
+  const uint32_t sleeping = header->stack_sleeping.load(std::memory_order_relaxed);
+  if (sleeping == static_cast<uint32_t>(ipc::StackSleep::kStreaming)) return end + ipc::kFlushBytes;
+  if (sleeping != static_cast<uint32_t>(ipc::StackSleep::kAwake)) link->Wake();
+  return ipc::kNoFlush;
+}
+
 void Attachment::Sever() {
   void* const base = link->region();
   const size_t size = link->region_size();

@@ -28,6 +28,8 @@ class Attachment {
 
   // "Look at socket `index`", whose `dirty` the caller has just set.
   void RingSocket(uint32_t index);
+  // The same for a sender that has written up to `end`; where it must wake the stack at the latest.
+  uint64_t RingWritten(uint32_t index, uint64_t end);
 
   bool gone() const { return header->stack_gone.load(std::memory_order_seq_cst) != 0; }
   // Other processes may use it: it is the daemon's. Else it is embedded, and runs on threads that

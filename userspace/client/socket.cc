@@ -134,6 +134,7 @@ void StartLife(nc_socket* socket, nc_socket* listener, bool nonblocking) {
     lock->waiting.store(0, std::memory_order_relaxed);
   }
   client->acknowledged = client->received = client->announced = 0;
+  client->flush_at.store(ipc::kNoFlush, std::memory_order_relaxed);
   client->send_limit.store(listener != nullptr
                                ? listener->client->send_limit.load(std::memory_order_relaxed)
                                : socket->send_ring.size,

@@ -67,6 +67,18 @@ struct nc_socket {
     }
   }
 
+  // As Announce, after a write up to stream offset `end`: to a stack that is served from this
+  // thread message after message, only so many bytes at once.
+  void AnnounceWritten(uint64_t end) {
+    if (slot->dirty.load(std::memory_order_relaxed) == 0 &&
+        slot->dirty.exchange(1, std::memory_order_acq_rel) == 0) {
+      client->flush_at.store(home->RingWritten(index, end), std::memory_order_relaxed);
+    } else if (end >= client->flush_at.load(std::memory_order_relaxed)) {
+      client->flush_at.store(netchannel::ipc::kNoFlush, std::memory_order_relaxed);
+      home->link->Wake();
+    }
+  }
+
   uint32_t Flags() const { return slot->flags.load(std::memory_order_acquire); }
   bool nonblocking() const { return client->nonblocking.load(std::memory_order_relaxed) != 0; }
   uint32_t shut() const { return client->shut.load(std::memory_order_relaxed); }

@@ -80,7 +80,7 @@ void Append(nc_socket* socket, IoCursor* from, uint64_t length) {
     length -= step;
     socket->slot->written.store(written, std::memory_order_release);
     ipc::FullFence();
-    socket->Announce();
+    socket->AnnounceWritten(written);
   }
 }
 
@@ -261,7 +261,7 @@ ssize_t nc_send(nc_socket* socket, const void* data, size_t length, int flags) {
     }
     netchannel::UnlockAndFence(lock);
     if (fits) {
-      socket->Announce();
+      socket->AnnounceWritten(written + length);
       return static_cast<ssize_t>(length);
     }
   }

@@ -56,6 +56,16 @@ inline constexpr uint32_t kMaxSockets = 65536;
 inline constexpr uint32_t kNoIndex = 0xffffffff;
 inline constexpr uint64_t kCacheLine = 64;
 
+// What a thread that has rung must do.
+enum class StackSleep : uint32_t {
+  kAwake = 0,      // nothing: the stack looks at the doorbells by itself
+  kAsleep = 1,     // wake it, through StackLink::Wake
+  kStreaming = 2,  // as kAsleep, but a sender may first write kFlushBytes: the stack looks by
+                   // itself before long. Set while a thread sends message after message
+};
+inline constexpr uint64_t kFlushBytes = 64 * 1024;  // some 45 packets: what makes a round cheap
+inline constexpr uint64_t kNoFlush = ~uint64_t{0};  // SocketClient::flush_at: no wake is owed
+
 struct RegionHeader {
   uint32_t magic;
   uint32_t abi_version;
@@ -66,9 +76,8 @@ struct RegionHeader {
   uint64_t calls_offset, doorbells_offset, sets_offset, slots_offset, clients_offset,
       buffers_offset;
 
-  alignas(kCacheLine)
-      std::atomic<uint32_t> stack_sleeping;  // the stack: wake me through the link's doorbell
-  std::atomic<uint32_t> stack_gone;          // the stack has stopped or disconnected us
+  alignas(kCacheLine) std::atomic<uint32_t> stack_sleeping;  // StackSleep
+  std::atomic<uint32_t> stack_gone;  // the stack has stopped or disconnected us
 
   // Threads of the application that sleep where only the stack's own thread can wake them: on a
   // socket's `event`, or on a wait set's descriptor. While there are any, the stack lends itself to
@@ -225,7 +234,8 @@ struct SharedLock {
 // the thread that creates or accepts the socket; the stack never reads it.
 struct SocketClient {
   alignas(kCacheLine) SharedLock send_lock;
-  uint64_t acknowledged;             // under send_lock; at most the slot's, read again when short
+  uint64_t acknowledged;           // under send_lock; at most the slot's, read again when short
+  std::atomic<uint64_t> flush_at;  // StackSleep::kStreaming: wake the stack when so much is written
   std::atomic<uint64_t> send_limit;  // how much of the send ring may be used
   alignas(kCacheLine) SharedLock receive_lock;
   uint64_t received;   // under receive_lock; at most the slot's

@@ -41,9 +41,10 @@ std::optional<Doorbell> StackSide::PopDoorbell() {
   return std::nullopt;
 }
 
-void StackSide::SetSleeping(bool sleeping) {
-  region_.header()->stack_sleeping.store(sleeping ? 1 : 0, std::memory_order_seq_cst);
-  if (sleeping) FullFence();
+void StackSide::SetSleeping(StackSleep sleeping) {
+  region_.header()->stack_sleeping.store(static_cast<uint32_t>(sleeping),
+                                         std::memory_order_seq_cst);
+  if (sleeping != StackSleep::kAwake) FullFence();
 }
 
 std::optional<CallRequest> StackSide::TakeCall(uint32_t index) {

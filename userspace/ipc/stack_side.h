@@ -9,7 +9,7 @@
 //     ...); } kSocket: side.ClearDirty(slot); positions = side.ReadPositions(slot); OnWritten,
 //     OnConsumed, ... kBreach: disconnect the application
 //   for each changed socket: side.Publish(slot, state)
-//   before sleeping: SetSleeping(true); if (HasDoorbell()) do not sleep.
+//   before sleeping: SetSleeping(kAsleep); if (HasDoorbell()) do not sleep.
 //
 // Rules for the bridge:
 // - ClearDirty comes before ReadPositions: what the application publishes after the clearing rings
@@ -66,7 +66,7 @@ class StackSide {
   // Doorbells. Entries of free slots are swallowed.
   std::optional<Doorbell> PopDoorbell();
   bool HasDoorbell() const { return doorbells_.HasEntry(); }
-  void SetSleeping(bool sleeping);
+  void SetSleeping(StackSleep sleeping);
   // Application threads sleep where only the stack's own thread can wake them.
   bool HasSleepers() const { return header_->sleepers.load(std::memory_order_seq_cst) != 0; }
 

@@ -235,7 +235,7 @@ bool Bridge::HasSleepers() const {
   return false;
 }
 
-void Bridge::SetSleeping(bool sleeping) {
+void Bridge::SetSleeping(ipc::StackSleep sleeping) {
   for (const auto& application : applications_) {
     if (application != nullptr) application->side->SetSleeping(sleeping);
   }

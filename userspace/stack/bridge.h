@@ -54,7 +54,7 @@ class Bridge final : public BufferPool {
   // connections, and takes down fallbacks.
   void Publish(Time now);
   // Whether applications must wake the stack after ringing. Sequentially consistent.
-  void SetSleeping(bool sleeping);
+  void SetSleeping(ipc::StackSleep sleeping);
 
   std::optional<SocketBuffers> Allocate(uint32_t owner) override;
   void Free(uint32_t owner, const SocketBuffers& buffers) override;

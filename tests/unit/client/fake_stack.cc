@@ -42,7 +42,7 @@ FakeStack::FakeStack(const Setup& setup)
       sockets_(setup.shape.socket_count),
       anchors_(setup.daemon ? std::make_unique<AnchorBook>() : nullptr) {
   current = this;
-  side_.SetSleeping(true);
+  side_.SetSleeping(ipc::StackSleep::kAsleep);
   if (!lendable_) Attend();
 }
 
@@ -71,10 +71,10 @@ void FakeStack::ClearWake() {
 void FakeStack::RunPending() {
   while (!has_thread_.load() && WakePending() && lease_.try_lock()) {
     ClearWake();
-    side_.SetSleeping(false);
+    side_.SetSleeping(ipc::StackSleep::kAwake);
     while (Round()) {
     }
-    side_.SetSleeping(true);
+    side_.SetSleeping(ipc::StackSleep::kAsleep);
     if (side_.HasDoorbell()) eventfd_write(wake_fd_, 1);
     lease_.unlock();
   }
@@ -129,10 +129,10 @@ void FakeStack::Main() {
       const std::lock_guard lock(lease_);
       // Under the lease: a lent thread that sleeps must not miss it.
       ClearWake();
-      side_.SetSleeping(false);
+      side_.SetSleeping(ipc::StackSleep::kAwake);
       while (Round()) {
       }
-      side_.SetSleeping(true);
+      side_.SetSleeping(ipc::StackSleep::kAsleep);
       // A wake that was just cleared may have been the one to stop.
       if (side_.HasDoorbell() || stop_.load()) continue;
     }
@@ -143,16 +143,16 @@ void FakeStack::Main() {
 ipc::LendResult FakeStack::Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) {
   if (!lendable_ || !lease_.try_lock()) return ipc::LendResult::kUnavailable;
   for (;;) {
-    side_.SetSleeping(false);
+    side_.SetSleeping(ipc::StackSleep::kAwake);
     const bool busy = Round();
     if (done(argument)) break;
     if (!deadline.is_infinite() && ipc::MonotonicNow() >= deadline) break;
     if (busy || spin) continue;
-    side_.SetSleeping(true);
+    side_.SetSleeping(ipc::StackSleep::kAsleep);
     if (!side_.HasDoorbell()) SleepUntilWoken(deadline);
     ClearWake();
   }
-  side_.SetSleeping(true);
+  side_.SetSleeping(ipc::StackSleep::kAsleep);
   if (side_.HasDoorbell()) eventfd_write(wake_fd_, 1);
   lease_.unlock();
   RunPending();

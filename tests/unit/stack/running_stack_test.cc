@@ -140,7 +140,7 @@ TEST(RunningStack, EachMessageIsAnsweredWhileBothEndsBlock) {
       });
 }
 
-// Small sends in a row pass the round from the sender's thread to the stack's own: none may be left
+// Small sends in a row are rung for once in many: none may be left
 // behind.
 TEST(RunningStack, ManySmallSendsInARowAllArrive) {
   StackPair pair;
@@ -162,6 +162,31 @@ TEST(RunningStack, ManySmallSendsInARowAllArrive) {
 
 // One thread of each application waits in recv (and is lent) while another sends on the same
 // socket.
+// A sender of message after message rings once for many of them. What it has not rung for must
+// leave although it makes no further call.
+TEST(RunningStack, TheEndOfABurstLeavesWithoutAnotherCall) {
+  StackPair stacks;
+  nc_socket* const listener = Listen(stacks.b(), 7000);
+  nc_socket* const sender = Connect(stacks.a(), "10.0.0.2", 7000);
+  nc_socket* const receiver = nc_accept(listener, nullptr, nullptr, 0);
+  ASSERT_NE(receiver, nullptr);
+  constexpr int kPatienceMs = 10'000;
+  ASSERT_EQ(nc_setopt(receiver, NC_RECEIVE_TIMEOUT_MS, kPatienceMs), 0);
+  for (const size_t messages : {1, 17, 40, 500, 3000, 20'000}) {
+    for (uint64_t i = 0; i < messages; ++i) ASSERT_EQ(nc_send(sender, &i, sizeof(i), 0), 8);
+    uint64_t wrong = 0;
+    for (uint64_t i = 0; i < messages; ++i) {
+      uint64_t got = 0;
+      ASSERT_EQ(nc_recv(receiver, &got, sizeof(got), MSG_WAITALL), 8) << i << " of " << messages;
+      wrong += got != i;
+    }
+    EXPECT_EQ(wrong, 0u);
+  }
+  nc_close(sender);
+  nc_close(receiver);
+  nc_close(listener);
+}
+
 TEST(RunningStack, BothDirectionsRunWithAThreadEach) {
   StackPair pair;
   const std::vector<char> sent = Pattern(3, 2 << 20);
