@@ -29,6 +29,7 @@ constexpr Range kRanges[] = {
     {NC_NODELAY, 0, 1},
     {NC_REUSEADDR, 0, 1},
     {NC_PROBE, 0, 1},
+    {NC_REUSEPORT, 0, 1},
     {NC_KEEPALIVE, 0, 1},
     {NC_KEEPIDLE_MS, 1, INT_MAX},
     {NC_KEEPINTERVAL_MS, 1, INT_MAX},
@@ -52,6 +53,10 @@ const Range* FindRange(nc_option option) {
   return found != end ? found : nullptr;
 }
 
+void SetBit(uint8_t bit, int value, uint8_t& bits) {
+  bits = static_cast<uint8_t>(value != 0 ? bits | bit : bits & ~bit);
+}
+
 // Sets `value` in the record for the stack. False: the option is not one of its.
 bool SetInRecord(nc_option option, int value, ipc::Options* record) {
   switch (option) {
@@ -59,7 +64,10 @@ bool SetInRecord(nc_option option, int value, ipc::Options* record) {
       record->app_class = static_cast<uint8_t>(value);
       return true;
     case NC_REUSEADDR:
-      record->reuse_address = static_cast<uint8_t>(value);
+      SetBit(ipc::kReuseAddress, value, record->reuse);
+      return true;
+    case NC_REUSEPORT:
+      SetBit(ipc::kReusePort, value, record->reuse);
       return true;
     case NC_PROBE:
       record->probe = static_cast<uint8_t>(value);
@@ -92,7 +100,9 @@ int GetFromRecord(nc_option option, const ipc::Options& record) {
     case NC_CLASS:
       return record.app_class;
     case NC_REUSEADDR:
-      return record.reuse_address;
+      return (record.reuse & ipc::kReuseAddress) != 0 ? 1 : 0;
+    case NC_REUSEPORT:
+      return (record.reuse & ipc::kReusePort) != 0 ? 1 : 0;
     case NC_PROBE:
       return record.probe;
     case NC_KEEPALIVE:

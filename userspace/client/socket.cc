@@ -22,7 +22,7 @@ namespace {
 
 constexpr ipc::Options kDefaultOptions = {
     .app_class = 0,
-    .reuse_address = 0,
+    .reuse = 0,
     .keepalive = 0,
     .probe = 0,
     .keepalive_idle_ms = 7200 * 1000,  // RFC 1122 section 4.2.3.6

@@ -115,9 +115,12 @@ struct Address {  // as wire::IpEndpoint
   uint16_t reserved[3];
 };
 
+inline constexpr uint8_t kReuseAddress = 1, kReusePort = 2;
+
 struct Options {  // as SocketOptions (vns/socket_layer.h); times in milliseconds, linger_ms < 0:
                   // off
-  uint8_t app_class, reuse_address, keepalive, probe;
+  uint8_t app_class, reuse;  // kReuse*
+  uint8_t keepalive, probe;
   uint32_t keepalive_idle_ms, keepalive_interval_ms, keepalive_count, user_timeout_ms;
   int32_t linger_ms;
 };

@@ -33,10 +33,12 @@ wire::IpEndpoint FromShared(const ipc::Address& address) {
   return endpoint;
 }
 
-SocketOptions FromShared(const ipc::Options& shared) {
+SocketOptions FromShared(const ipc::Options& shared, uint32_t uid) {
   SocketOptions options;
   options.app_class = shared.app_class == 0 ? AppClass::kThroughput : AppClass::kLatency;
-  options.reuse_address = shared.reuse_address != 0;
+  options.reuse_address = (shared.reuse & ipc::kReuseAddress) != 0;
+  // Ports are shared between sockets of one user, as with the kernel; 0 would be no group.
+  if ((shared.reuse & ipc::kReusePort) != 0) options.share_group = uid + 1;
   options.keepalive = shared.keepalive != 0;
   options.probe = shared.probe != 0;
   options.keepalive_idle = Duration::Millis(shared.keepalive_idle_ms);
@@ -196,7 +198,7 @@ int Bridge::Execute(Time now, Application& application, SocketId socket,
       TakePositions(now, application, socket, request.socket);
       return sockets_->Shutdown(now, socket, static_cast<SocketLayer::Direction>(request.argument));
     case ipc::Op::kSetOptions:
-      return sockets_->SetOptions(socket, FromShared(request.options));
+      return sockets_->SetOptions(socket, FromShared(request.options, application.info.uid));
     case ipc::Op::kClose:
       TakePositions(now, application, socket, request.socket);
       if (application.socket_of[request.socket] == socket) {

@@ -9,7 +9,7 @@ namespace netchannel {
 ApplicationInfo ApplicationInfo::Self() {
   char name[16] = {};  // PR_GET_NAME writes at most 16 bytes
   prctl(PR_GET_NAME, name);
-  return {getpid(), name};
+  return {getpid(), name, getuid()};
 }
 
 void FallbackLog::Add(Time now, const ApplicationInfo& application, const wire::IpEndpoint& peer,

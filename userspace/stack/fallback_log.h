@@ -23,6 +23,7 @@ namespace netchannel {
 struct ApplicationInfo {
   int pid = 0;
   std::string command;
+  uint32_t uid = 0;
 
   // This process.
   static ApplicationInfo Self();

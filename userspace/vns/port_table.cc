@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vns/port_table.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 
@@ -49,21 +50,26 @@ void PortTable::Add(const PortHold& hold) {
     use.holders += 1;
     use.reusing += hold.reuse ? 1 : 0;
     use.for_connect += hold.for_connect ? 1 : 0;
+    if (use.sharing == 0) use.share_group = hold.share_group;
+    if (hold.share_group != 0 && hold.share_group == use.share_group) use.sharing += 1;
   }
 }
 
-int PortTable::Bind(const wire::IpEndpoint& local, bool reuse, PortHold& out) {
+int PortTable::Bind(const wire::IpEndpoint& local, const PortSharing& sharing, PortHold& out) {
   const bool ours = local.address.is_unspecified() || config_.addresses.Has(local.address);
   if (!ours) return EADDRNOTAVAIL;
-  PortHold hold{.port = local.port, .families = FamiliesOf(local.address), .reuse = reuse};
-  const auto admits = [this, &hold](uint16_t port, bool reuse_too) {
-    return AllUses(port, hold.families, [=](const Use& use) { return use.Admits(reuse_too); });
+  PortHold hold{.port = local.port,
+                .families = FamiliesOf(local.address),
+                .reuse = sharing.reuse,
+                .share_group = sharing.share_group};
+  const auto admits = [this, &hold](uint16_t port, const PortSharing& too) {
+    return AllUses(port, hold.families, [&](const Use& use) { return use.Admits(too); });
   };
   if (hold.port == 0) {
-    const auto port = SearchEphemeral([&](uint16_t p) { return admits(p, false); });
+    const auto port = SearchEphemeral([&](uint16_t p) { return admits(p, {}); });
     if (!port.has_value()) return EADDRINUSE;
     hold.port = *port;
-  } else if (!admits(hold.port, reuse)) {
+  } else if (!admits(hold.port, sharing)) {
     return EADDRINUSE;
   }
   Add(hold);
@@ -71,7 +77,8 @@ int PortTable::Bind(const wire::IpEndpoint& local, bool reuse, PortHold& out) {
   return 0;
 }
 
-int PortTable::BindAndConnect(const wire::IpEndpoint& peer, bool reuse, PortHold& out) {
+int PortTable::BindAndConnect(const wire::IpEndpoint& peer, const PortSharing& sharing,
+                              PortHold& out) {
   const uint8_t families = BitOf(FamilyOf(peer.address));
   const auto port = SearchEphemeral([&](uint16_t p) {
     const bool unbound =
@@ -79,13 +86,20 @@ int PortTable::BindAndConnect(const wire::IpEndpoint& peer, bool reuse, PortHold
     return unbound && connected_.insert({p, peer}).second;
   });
   if (!port.has_value()) return EADDRNOTAVAIL;
-  out = {.port = *port, .families = families, .reuse = reuse, .for_connect = true};
+  out = {.port = *port,
+         .families = families,
+         .reuse = sharing.reuse,
+         .share_group = sharing.share_group,
+         .for_connect = true};
   Add(out);
   return 0;
 }
 
-PortHold PortTable::Share(uint16_t port, const wire::IpAddress& peer, bool reuse) {
-  const PortHold hold{.port = port, .families = BitOf(FamilyOf(peer)), .reuse = reuse};
+PortHold PortTable::Share(uint16_t port, const wire::IpAddress& peer, const PortSharing& sharing) {
+  const PortHold hold{.port = port,
+                      .families = BitOf(FamilyOf(peer)),
+                      .reuse = sharing.reuse,
+                      .share_group = sharing.share_group};
   Add(hold);
   return hold;
 }
@@ -101,6 +115,7 @@ void PortTable::Release(const PortHold& hold) {
       use.holders -= 1;
       use.reusing -= hold.reuse ? 1 : 0;
       use.for_connect -= hold.for_connect ? 1 : 0;
+      if (hold.share_group != 0 && hold.share_group == use.share_group) use.sharing -= 1;
     }
     holders += use.holders;
   }
@@ -113,28 +128,36 @@ int PortTable::Connect(const PortHold& hold, const wire::IpEndpoint& peer) {
 }
 
 int PortTable::Listen(const PortHold& hold, uint32_t listener) {
-  const bool free = AllUses(hold.port, hold.families, [listener](const Use& use) {
-    return use.listener.value_or(listener) == listener;
+  const bool free = AllUses(hold.port, hold.families, [&](const Use& use) {
+    const bool alone = use.listeners.empty() || use.listeners[0] == listener;
+    return alone || use.SharedBy(hold.share_group);
   });
   if (!free) return EADDRINUSE;
   Uses& uses = uses_[hold.port];
   for (size_t family = 0; family < kFamilies; ++family) {
-    if ((hold.families & BitOf(family)) != 0) uses[family].listener = listener;
+    if ((hold.families & BitOf(family)) == 0) continue;
+    auto& listeners = uses[family].listeners;
+    if (std::find(listeners.begin(), listeners.end(), listener) == listeners.end()) {
+      listeners.push_back(listener);
+    }
   }
   return 0;
 }
 
-void PortTable::StopListening(const PortHold& hold) {
+void PortTable::StopListening(const PortHold& hold, uint32_t listener) {
   const auto it = uses_.find(hold.port);
   assert(it != uses_.end());
   for (size_t family = 0; family < kFamilies; ++family) {
-    if ((hold.families & BitOf(family)) != 0) it->second[family].listener.reset();
+    if ((hold.families & BitOf(family)) == 0) continue;
+    auto& listeners = it->second[family].listeners;
+    listeners.erase(std::remove(listeners.begin(), listeners.end(), listener), listeners.end());
   }
 }
 
-std::optional<uint32_t> PortTable::Listener(uint16_t port, const wire::IpAddress& peer) const {
+absl::Span<const uint32_t> PortTable::Listeners(uint16_t port, const wire::IpAddress& peer) const {
   const auto it = uses_.find(port);
-  return it != uses_.end() ? it->second[FamilyOf(peer)].listener : std::nullopt;
+  if (it == uses_.end()) return {};
+  return it->second[FamilyOf(peer)].listeners;
 }
 
 }  // namespace netchannel

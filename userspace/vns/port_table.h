@@ -5,8 +5,10 @@
 //   - each address family has ports of its own. A host has one address a family, so a bind to the
 //     family's wildcard and one to the address are the same; :: takes the port in both families, as
 //     a dual-stack socket does (RFC 3493 section 3.7), 0.0.0.0 only in IPv4;
-//   - a port of a family has one holder, or several that all asked to reuse it and of which none
-//     listens;
+//   - a port of a family has one holder, or several that all asked to reuse it (SO_REUSEADDR) and
+//   of
+//     which none listens, or several that all asked to share it (SO_REUSEPORT) and are of one user:
+//     they may all listen, and take new connections in turn;
 //   - connections that a listener accepted hold its port too, in their family;
 //   - an unbound socket that connects gets a port that nobody bound, unique for its destination; so
 //   a host
@@ -27,16 +29,25 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/types/span.h"
 #include "base/rng.h"
 #include "wire/address.h"
 
 namespace netchannel {
+
+// How a socket asks for a port: see PortHold.
+struct PortSharing {
+  bool reuse = false;
+  uint32_t share_group = 0;
+};
 
 // What a socket holds of the port table; given back as it was got.
 struct PortHold {
   uint16_t port = 0;         // 0: nothing
   uint8_t families = 0;      // in which it is held, a bit each: 1 IPv4, 2 IPv6
   bool reuse = false;        // the holder lets others that say the same have the port too
+  uint32_t share_group = 0;  // so do those of one group, listening or not; 0: it does not share
   bool for_connect = false;  // chosen for one destination; other destinations may share it
 };
 
@@ -50,12 +61,12 @@ class PortTable {
 
   // Port 0: an ephemeral one that nobody holds in that family, or in both for ::.
   // EADDRNOTAVAIL: not our address, EADDRINUSE.
-  int Bind(const wire::IpEndpoint& local, bool reuse, PortHold& out);
+  int Bind(const wire::IpEndpoint& local, const PortSharing& sharing, PortHold& out);
   // An ephemeral port for an unbound socket that connects to `peer`, and the connection.
   // EADDRNOTAVAIL when none is left.
-  int BindAndConnect(const wire::IpEndpoint& peer, bool reuse, PortHold& out);
+  int BindAndConnect(const wire::IpEndpoint& peer, const PortSharing& sharing, PortHold& out);
   // One more holder of a port: a connection from `peer` that was accepted on it.
-  PortHold Share(uint16_t port, const wire::IpAddress& peer, bool reuse);
+  PortHold Share(uint16_t port, const wire::IpAddress& peer, const PortSharing& sharing);
   void Release(const PortHold& hold);
 
   // A bound socket connects. EAFNOSUPPORT: it is bound in the other family; EADDRNOTAVAIL: the same
@@ -64,12 +75,12 @@ class PortTable {
   void Disconnect(uint16_t port, const wire::IpEndpoint& peer) { connected_.erase({port, peer}); }
 
   // A holder starts to listen, as `listener`, in all families of its hold. EADDRINUSE when another
-  // listens in one of them.
+  // listens in one of them that does not share with it.
   int Listen(const PortHold& hold, uint32_t listener);
   // Precondition: the holder listens.
-  void StopListening(const PortHold& hold);
-  // Who takes connections from `peer` to `port`.
-  std::optional<uint32_t> Listener(uint16_t port, const wire::IpAddress& peer) const;
+  void StopListening(const PortHold& hold, uint32_t listener);
+  // Who takes connections from `peer` to `port`; empty: nobody. Valid until the next change.
+  absl::Span<const uint32_t> Listeners(uint16_t port, const wire::IpAddress& peer) const;
 
   size_t held_ports() const { return uses_.size(); }
 
@@ -81,10 +92,16 @@ class PortTable {
     uint32_t holders = 0;
     uint32_t reusing = 0;      // those of the holders that asked to reuse
     uint32_t for_connect = 0;  // those of the holders whose hold says so
-    std::optional<uint32_t> listener;
+    uint32_t share_group = 0;  // of the first holder that has one
+    uint32_t sharing = 0;      // those of the holders that are of it
+    absl::InlinedVector<uint32_t, 1> listeners;
 
-    bool Admits(bool reuse_too) const {
-      return holders == 0 || (reuse_too && reusing == holders && !listener.has_value());
+    bool SharedBy(uint32_t group) const {
+      return group != 0 && group == share_group && sharing == holders;
+    }
+    bool Admits(const PortSharing& too) const {
+      return holders == 0 || SharedBy(too.share_group) ||
+             (too.reuse && reusing == holders && listeners.empty());
     }
   };
   using Uses = std::array<Use, kFamilies>;

@@ -53,7 +53,7 @@ int SocketLayer::Bind(SocketId id, const wire::IpEndpoint& local) {
   VirtualSocket* socket = impl_->Held(id);
   if (socket == nullptr) return EBADF;
   if (socket->state != SocketState::kIdle) return EINVAL;
-  const int error = impl_->core.ports.Bind(local, socket->options.reuse_address, socket->hold);
+  const int error = impl_->core.ports.Bind(local, SharingOf(socket->options), socket->hold);
   if (error != 0) return error;
   socket->local_address = local.address;
   socket->state = SocketState::kBound;

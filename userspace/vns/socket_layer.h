@@ -93,11 +93,12 @@ struct SocketOptions {
   bool reuse_address = false;
   bool probe = false;  // connect() does not wait for a peer that may not speak NetChannel
   bool keepalive = false;
+  uint32_t share_group = 0;  // SO_REUSEPORT: the port is shared with those of the group; 0: off
   Duration keepalive_idle = Duration::Seconds(7200);
   Duration keepalive_interval = Duration::Seconds(75);
   uint32_t keepalive_count = 9;
-  Duration user_timeout = Duration::Zero();  // zero: the stack's default
   bool linger = false;
+  Duration user_timeout = Duration::Zero();  // zero: the stack's default
   Duration linger_time = Duration::Zero();
 };
 

@@ -45,7 +45,7 @@ int StreamEnding::Shutdown(Time now, VirtualSocket& socket, SocketLayer::Directi
 }
 
 void StreamEnding::StopListening(Time now, VirtualSocket& socket) {
-  core_.ports.StopListening(socket.hold);
+  core_.ports.StopListening(socket.hold, socket.id);
   while (VirtualSocket* waiting = socket.listener->waiting.PopFront()) {
     waiting->in_backlog = false;
     Abort(now, *waiting);

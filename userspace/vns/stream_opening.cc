@@ -92,7 +92,7 @@ int StreamOpening::TakeNames(VirtualSocket& socket, const wire::IpEndpoint& peer
   if (socket.hold.port != 0) {
     error = core_.ports.Connect(socket.hold, peer);
   } else {
-    error = core_.ports.BindAndConnect(peer, socket.options.reuse_address, socket.hold);
+    error = core_.ports.BindAndConnect(peer, SharingOf(socket.options), socket.hold);
   }
   if (error != 0) return error;
   socket.local_address = *core_.config.addresses.For(peer.address);
@@ -219,13 +219,22 @@ void StreamOpening::OnOpen(Time now, const Delivery& d) {
   RejectUnknown(now, d.session, d.stream, code);
 }
 
+VirtualSocket* StreamOpening::ChooseListener(absl::Span<const uint32_t> listeners) {
+  for (size_t i = 0; i < listeners.size(); ++i) {
+    VirtualSocket* candidate = core_.sockets.Find(listeners[listener_turn_++ % listeners.size()]);
+    if (!candidate->listener->full()) return candidate;
+  }
+  return nullptr;
+}
+
 wire::ResetCode StreamOpening::Admit(Time now, const Delivery& d) {
   const auto peer_stack = core_.port->PeerOf(d.session);
   if (!peer_stack.has_value()) return wire::ResetCode::kNoMemory;
-  const auto listener_id = core_.ports.Listener(d.destination_port, peer_stack->address);
-  if (!listener_id.has_value()) return wire::ResetCode::kRefused;
-  VirtualSocket& listener = *core_.sockets.Find(*listener_id);
-  if (listener.listener->full()) return wire::ResetCode::kBacklogFull;
+  const auto listeners = core_.ports.Listeners(d.destination_port, peer_stack->address);
+  if (listeners.empty()) return wire::ResetCode::kRefused;
+  VirtualSocket* const chosen = ChooseListener(listeners);
+  if (chosen == nullptr) return wire::ResetCode::kBacklogFull;
+  VirtualSocket& listener = *chosen;
   VirtualSocket* socket = core_.sockets.Allocate();
   if (socket == nullptr) return wire::ResetCode::kNoMemory;
   if (!core_.AllocateBuffers(*socket, listener.owner)) {
@@ -237,7 +246,7 @@ wire::ResetCode StreamOpening::Admit(Time now, const Delivery& d) {
   socket->peer = {peer_stack->address, d.source_port};
   socket->local_address = *core_.config.addresses.For(peer_stack->address);
   socket->hold =
-      core_.ports.Share(d.destination_port, peer_stack->address, listener.options.reuse_address);
+      core_.ports.Share(d.destination_port, peer_stack->address, SharingOf(listener.options));
   socket->send.Open(socket->buffers.send.size, d.receive_limit);
   socket->receive.Open(socket->buffers.receive, OpeningWindow(core_.config.initial_window));
   core_.Join(*socket, d.session);

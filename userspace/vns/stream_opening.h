@@ -47,10 +47,13 @@ class StreamOpening {
   static bool MayOpenAgain(const VirtualSocket& socket);
   void OpenAgain(Time now, VirtualSocket& socket);
   SessionStreams& Enter(Time now, SessionHandle session);
+  // The next of them in turn that has room; nullptr when none has.
+  VirtualSocket* ChooseListener(absl::Span<const uint32_t> listeners);
   wire::ResetCode Admit(Time now, const Delivery& delivery);
 
   SocketCore& core_;
   StreamEnding& ending_;
+  uint32_t listener_turn_ = 0;
 };
 
 }  // namespace netchannel

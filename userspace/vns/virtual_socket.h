@@ -43,6 +43,10 @@ enum ControlBits : uint8_t { kTellOpen = 1, kTellAccept = 2, kTellWindow = 4, kT
 
 struct Listener;
 
+inline PortSharing SharingOf(const SocketOptions& options) {
+  return {.reuse = options.reuse_address, .share_group = options.share_group};
+}
+
 struct VirtualSocket {
   VirtualSocket();
   ~VirtualSocket();

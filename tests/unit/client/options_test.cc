@@ -23,6 +23,7 @@ TEST_P(OptionsTest, EveryWritableOptionReadsBack) {
                                               {NC_NODELAY, 1},
                                               {NC_REUSEADDR, 1},
                                               {NC_PROBE, 1},
+                                              {NC_REUSEPORT, 1},
                                               {NC_KEEPALIVE, 1},
                                               {NC_KEEPIDLE_MS, 1000},
                                               {NC_KEEPINTERVAL_MS, 2},

@@ -15,7 +15,7 @@ TEST(FallbackLog, KeepsTheLatestAndCountsAll) {
   FallbackLog log;
   const size_t count = FallbackLog::kEntries + 10;
   for (size_t i = 0; i < count; ++i) {
-    log.Add(Time::FromNanos(static_cast<int64_t>(i)), {1, "curl"},
+    log.Add(Time::FromNanos(static_cast<int64_t>(i)), {1, "curl", 0},
             {wire::IpAddress::V4(0x0a000001), static_cast<uint16_t>(i)}, FallbackReason::kSilent);
   }
   ASSERT_EQ(log.entries().size(), FallbackLog::kEntries);

@@ -50,6 +50,33 @@ TEST_F(ListenerTest, AFullBacklogRefuses) {
   EXPECT_EQ(a_.View(next).state, SocketState::kConnected);
 }
 
+TEST_F(ListenerTest, ListenersThatShareAPortTakeConnectionsInTurn) {
+  SocketOptions options;
+  options.share_group = 1;
+  SocketId listeners[3];
+  for (SocketId& listener : listeners) {
+    listener = b_.Create();
+    ASSERT_EQ(b_.layer->SetOptions(listener, options), 0);
+    ASSERT_EQ(b_.layer->Bind(listener, {wire::IpAddress{}, 80}), 0);
+    ASSERT_EQ(b_.layer->Listen(listener, 2), 0);
+  }
+  for (int i = 0; i < 6; ++i) a_.Connect(net_.now, net_.server_endpoint());
+  net_.Run();
+  for (const SocketId listener : listeners) EXPECT_EQ(b_.View(listener).accept_ready, 2u);
+  // One that is full is passed over.
+  b_.Accept(listeners[1]);
+  a_.Connect(net_.now, net_.server_endpoint());
+  net_.Run();
+  EXPECT_EQ(b_.View(listeners[1]).accept_ready, 2u);
+  // What waits at one that goes, goes with it; new connections go to the others.
+  b_.Close(net_.now, listeners[0]);
+  b_.Accept(listeners[2]);
+  const SocketId next = a_.Connect(net_.now, net_.server_endpoint());
+  net_.Run();
+  EXPECT_EQ(a_.View(next).state, SocketState::kConnected);
+  EXPECT_EQ(b_.View(listeners[2]).accept_ready, 2u);
+}
+
 TEST_F(ListenerTest, ABacklogOfZeroHoldsOneConnection) {
   b_.Listen(80, 0);
   const SocketId client = a_.Connect(net_.now, net_.server_endpoint());
