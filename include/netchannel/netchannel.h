@@ -6,8 +6,10 @@
  * The calls mean what their POSIX namesakes mean (IEEE Std 1003.1-2017, XSH 2.10 and the pages of
  * the functions) and fail as they do: -1 and errno, or NULL and errno. What differs is said at the
  * function. A socket is an opaque pointer, not a file descriptor; the preload library gives real
- * descriptors. EINTR: a blocking call may run the stack on the calling thread; then a signal does
- * not end it. Otherwise it does as in POSIX. ENETDOWN: the stack has gone.
+ * descriptors. EINTR: as in POSIX, also on a thread that runs an embedded stack meanwhile; a
+ * handler with SA_RESTART lets a call without a time limit go on (where handlers with and without
+ * it are installed together, such a thread may take one for the other and return EINTR). ENETDOWN:
+ * the stack has gone.
  *
  * Threads: every function may be called from any thread, none from a signal handler; one socket may
  * be used by several threads (one sender and one receiver run in parallel, two senders take turns).
@@ -149,8 +151,6 @@ enum nc_option
       19, /* 0 or 1: nc_connect fails with EPROTONOSUPPORT when the peer's kernel says that
            * there is no stack, or none answers within peers.probe_ms, and at once while that
            * is remembered: for who can go another way. 0: it goes on asking until ETIMEDOUT */
-  NC_REUSEPORT = 20, /* 0 or 1, before bind: several sockets of one user listen on the port, all with
-                      * this option, and take new connections in turn */
 };
 int nc_setopt(nc_socket* socket, enum nc_option option, int value);
 int nc_getopt(nc_socket* socket, enum nc_option option, int* value);

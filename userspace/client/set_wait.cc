@@ -152,8 +152,15 @@ int nc_set::Sleep(uint32_t seen_kicks, Time deadline) {
   lent_.fetch_add(1, std::memory_order_seq_cst);
   const auto lent = only->home()->link->Lend(done, &waiting, deadline, false);
   lent_.fetch_sub(1, std::memory_order_seq_cst);
-  if (lent == netchannel::ipc::LendResult::kInterrupted) return done(&waiting) ? 0 : EINTR;
-  if (lent == netchannel::ipc::LendResult::kRan) return 0;
+  switch (lent) {
+    case netchannel::ipc::LendResult::kRan:
+      return 0;
+    case netchannel::ipc::LendResult::kInterrupted:
+    case netchannel::ipc::LendResult::kRestartable:
+      return done(&waiting) ? 0 : EINTR;
+    case netchannel::ipc::LendResult::kUnavailable:
+      break;
+  }
   return SleepOnDescriptor(seen_kicks, deadline);
 }
 

@@ -2,6 +2,7 @@
 #include "client/wait.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 #include "ipc/fence.h"
 #include "ipc/futex.h"
@@ -83,7 +84,13 @@ int SleepOnEvent(nc_socket* socket, uint32_t waiter, Done done, Waiting* waiting
   ipc::FullFence();
   const uint32_t event = slot->event.load(std::memory_order_acquire);
   if (done(waiting)) return 0;
-  return ipc::FutexWait(slot->event, event, deadline, ipc::FutexScope::kShared);
+  // Nothing is held that a cancelled thread would have to give back (embedded: `sleepers`, which
+  // then keeps the stack's own thread at work).
+  int cancel_type;
+  pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &cancel_type);
+  const int error = ipc::FutexWait(slot->event, event, deadline, ipc::FutexScope::kShared);
+  pthread_setcanceltype(cancel_type, nullptr);
+  return error;
 }
 
 }  // namespace
@@ -97,7 +104,10 @@ WaitResult WaitFor(nc_socket* socket, Condition condition, uint64_t bytes, Time 
     if (!deadline.is_infinite() && ipc::MonotonicNow() >= deadline) return WaitResult::kTimedOut;
     const bool spin = socket->client->spin.load(std::memory_order_relaxed) != 0;
     const ipc::LendResult lent = link->Lend(done, &waiting, deadline, spin);
-    if (lent == ipc::LendResult::kInterrupted && !done(&waiting)) return WaitResult::kInterrupted;
+    // As recv() of Linux: with SA_RESTART it goes on, unless it has a time limit (signal(7)).
+    const bool ends = lent == ipc::LendResult::kInterrupted ||
+                      (lent == ipc::LendResult::kRestartable && !deadline.is_infinite());
+    if (ends && !done(&waiting)) return WaitResult::kInterrupted;
     if (lent != ipc::LendResult::kUnavailable) continue;
     if (spin) {
       for (int i = 0; i < kSpinTurns && !done(&waiting); ++i) ipc::SpinPause();

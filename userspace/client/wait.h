@@ -7,8 +7,12 @@
 // after it has counted itself in `waiters` and looked once more; with NC_SPIN it spins on shared
 // memory instead.
 //
-// Signals: a futex sleep that a handler interrupts ends with kInterrupted. A lent thread belongs to
-// the stack and does not notice signals before its condition is true.
+// Signals, as with recv() of Linux (signal(7)): a handler ends the wait, unless it was installed
+// with SA_RESTART and the wait has no time limit. A futex sleep without a limit is restarted by the
+// kernel itself, and one with a limit never is. Of a lent thread, see ipc/link.h.
+//
+// Cancellation: the futex sleep is a cancellation point; a lent thread's pthread_cancel() waits
+// until the call ends.
 #pragma once
 
 #include <cstdint>

@@ -23,6 +23,7 @@ namespace netchannel::ipc {
 enum class LendResult : uint8_t {
   kRan,          // the condition holds, or the deadline has passed, or the stack is stopping
   kInterrupted,  // a signal: EINTR, if the condition does not hold
+  kRestartable,  // as kInterrupted, but the signal's handler has SA_RESTART
   kUnavailable,  // the stack cannot use the thread (a daemon, or another one runs it): sleep on a
                  // futex
 };
@@ -42,8 +43,8 @@ class StackLink {
 
   // Lends the calling thread: the stack polls, spins and sleeps on it until `done(argument)` is
   // true (asked between rounds, cheap, no side effects), `deadline` (CLOCK_MONOTONIC) has passed,
-  // or a signal handler ran while it slept. Spinning callers pass `spin` to keep the thread from
-  // sleeping.
+  // or a signal has come for the thread (noticed after the round it is in, within microseconds).
+  // Spinning callers pass `spin` to keep the thread from sleeping.
   virtual LendResult Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) = 0;
 
   // RegionHeader::sleepers has been raised: an application thread is about to sleep where only the

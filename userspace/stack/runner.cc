@@ -26,6 +26,7 @@ Runner::Runner(const RunnerConfig& config, Host* host, Bridge* bridge, Sleeper* 
 Runner::~Runner() { Stop(); }
 
 void Runner::Start() {
+  const BlockAllSignals block;  // the thread inherits it
   thread_ = std::thread([this] { Main(); });
 }
 
@@ -56,9 +57,9 @@ Runner::RoundResult Runner::Round(Time now) {
 }
 
 bool Runner::AnnounceSleep() {
-  bridge_->SetSleeping(ipc::StackSleep::kAsleep);
+  bridge_->SetSleeping(true);
   if (!bridge_->HasWork()) return true;
-  bridge_->SetSleeping(ipc::StackSleep::kAwake);
+  bridge_->SetSleeping(false);
   return false;
 }
 
@@ -76,17 +77,19 @@ void Runner::Main() {
       std::unique_lock<std::mutex> lease(lease_);
       RunOwn(lease);
     }
+    round_history_ = 0;
     StandBy();
   }
 }
 
 void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
-  streaming_ = false;
-  bridge_->SetSleeping(ipc::StackSleep::kAwake);
+  bridge_->SetSleeping(false);
   Time idle_since = ipc::MonotonicNow();
   while (!stopping_) {
     const Time now = ipc::MonotonicNow();
     const bool worked = Round(now).any();
+    round_history_.store(round_history_.load(std::memory_order_relaxed) << 1 | (worked ? 1 : 0),
+                         std::memory_order_relaxed);
     if (lend_wanted_.load(std::memory_order_relaxed) > 0) break;
     if (worked) {
       idle_since = now;
@@ -100,12 +103,12 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
     const Time deadline = std::min(host_->NextTimeout(), now + kMaxSleep);
     lease.unlock();
     if (!round_wanted_) sleeper_->Sleep(now, deadline);
-    if (lent_ || streaming_) return;  // an application thread runs the stack now: stand by
+    if (lent_) return;  // an application thread runs the stack now: stand by
     lease.lock();
-    bridge_->SetSleeping(ipc::StackSleep::kAwake);
+    bridge_->SetSleeping(false);
     idle_since = AfterSleep(now, deadline);
   }
-  bridge_->SetSleeping(ipc::StackSleep::kAsleep);
+  bridge_->SetSleeping(true);
 }
 
 void Runner::StandBy() {
@@ -114,12 +117,11 @@ void Runner::StandBy() {
   while (!stopping_) {
     const uint32_t event = own_event_;
     own_standing_by_ = true;
-    if (!lent_ && bridge_->HasSleepers()) break;
+    if (takeover_.exchange(false) || (!lent_ && bridge_->HasSleepers())) break;
     own_parked_ = true;
     const bool park = lender_asleep_;
     if (!park) own_parked_ = false;
-    const Duration patience = streaming_ ? kStreamingPeriod : period;
-    const Time look_again = park ? Time::Infinite() : ipc::MonotonicNow() + patience;
+    const Time look_again = park ? Time::Infinite() : ipc::MonotonicNow() + period;
     ipc::FutexWait(own_event_, event, look_again, ipc::FutexScope::kPrivate);
     own_parked_ = false;
     const uint32_t activity = activity_;
@@ -135,6 +137,13 @@ void Runner::WakeOwnThread() {
   ipc::FutexWake(own_event_, 1, ipc::FutexScope::kPrivate);
 }
 
+bool Runner::own_saturated() const {
+  const int busy = std::popcount(round_history_.load(std::memory_order_relaxed));
+  const Time taken_over = Time::FromNanos(taken_over_at_.load(std::memory_order_relaxed));
+  const bool serves_stream = ipc::MonotonicNow() - taken_over < kTakeoverLasts;
+  return busy >= (serves_stream ? 1 : kSaturatedRounds);
+}
+
 // ---- application threads ----
 
 ipc::LendResult Runner::Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) {
@@ -143,27 +152,33 @@ ipc::LendResult Runner::Lend(bool (*done)(void*), void* argument, Time deadline,
   }
   std::unique_lock<std::mutex> lease(lease_, std::try_to_lock);
   if (!lease.owns_lock()) {
+    if (own_saturated()) {
+      lent_ = false;
+      return ipc::LendResult::kUnavailable;
+    }
     ++lend_wanted_;
     lease.lock();
     --lend_wanted_;
   }
   wakes_in_a_row_ = 0;
-  bridge_->SetSleeping(ipc::StackSleep::kAwake);
-  const bool undisturbed = RunLent(lease, done, argument, deadline, spin);
-  bridge_->SetSleeping(rest());
+  bridge_->SetSleeping(false);
+  SignalGuard signals(ipc::MonotonicNow());
+  const bool undisturbed = RunLent(lease, done, argument, deadline, spin, &signals);
+  bridge_->SetSleeping(true);
   lent_ = false;
   activity_.fetch_add(1);
   Leave(lease);
   if (own_parked_ || bridge_->HasSleepers()) WakeOwnThread();
-  return undisturbed ? ipc::LendResult::kRan : ipc::LendResult::kInterrupted;
+  return undisturbed ? ipc::LendResult::kRan : signals.Outcome();
 }
 
 bool Runner::RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), void* argument,
-                     Time deadline, bool spin) {
+                     Time deadline, bool spin, SignalGuard* signals) {
   Time idle_since = ipc::MonotonicNow();
   while (!stopping_ && !done(argument)) {
     const Time now = ipc::MonotonicNow();
     if (now >= deadline) break;
+    if (signals->MustLeave(now)) return false;
     if (Round(now).any()) {
       idle_since = now;
       continue;
@@ -176,11 +191,14 @@ bool Runner::RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), v
     const Time wake_at = std::min({host_->NextTimeout(), now + kMaxSleep, deadline});
     lender_asleep_ = true;
     lease.unlock();
-    const bool undisturbed = round_wanted_ || sleeper_->Sleep(now, wake_at);
+    const bool undisturbed = round_wanted_ || sleeper_->Sleep(now, wake_at, signals->Block());
     lease.lock();
     lender_asleep_ = false;
-    bridge_->SetSleeping(ipc::StackSleep::kAwake);
-    if (!undisturbed) return false;
+    bridge_->SetSleeping(false);
+    if (!undisturbed) {
+      signals->OnInterruptedSleep();
+      return false;
+    }
     idle_since = AfterSleep(now, wake_at);
   }
   return true;
@@ -191,30 +209,30 @@ void Runner::Wake() {
   std::unique_lock<std::mutex> lease(lease_, std::try_to_lock);
   if (!lease.owns_lock())
     return;  // the holder runs the round: it looks at round_wanted_ when it leaves
-  NoteSender(ipc::MonotonicNow());
-  activity_.fetch_add(1);
-  Leave(lease);
-}
-
-void Runner::NoteSender(Time now) {
+  const Time now = ipc::MonotonicNow();
   // An application that only asks whether something has come is no stream of messages.
   const bool sends = bridge_->HasWork();
-  wakes_in_a_row_ = sends && now - last_round_end_ < kStreamingGap ? wakes_in_a_row_ + 1 : 0;
-  if (wakes_in_a_row_ < kWakesBeforeStreaming || streaming_ || !config_.lend) return;
-  streaming_ = true;
-  bridge_->SetSleeping(ipc::StackSleep::kStreaming);
-  // To stand by and look, from wherever it sleeps.
-  WakeOwnThread();
-  sleeper_->Ring();
+  wakes_in_a_row_ = sends && now - last_wake_ < kWakeGap ? wakes_in_a_row_ + 1 : 0;
+  if (wakes_in_a_row_ >= kWakesBeforeTakeover) {
+    wakes_in_a_row_ = 0;
+    takeover_ = true;
+    taken_over_at_ = now.nanos();
+    WakeOwnThread();
+    sleeper_->Ring();
+  }
+  activity_.fetch_add(1);
+  last_wake_ = now;
+  Leave(lease);
 }
 
 void Runner::Leave(std::unique_lock<std::mutex>& lease) {
   while (true) {
     bool received = false;
     while (round_wanted_ || bridge_->HasWork()) {
-      received |= Round(ipc::MonotonicNow()).received > 0;
+      const RoundResult result = Round(ipc::MonotonicNow());
+      received |= result.received > 0;
+      if (result.moved >= kBulkRound) wakes_in_a_row_ = 0;
     }
-    last_round_end_ = ipc::MonotonicNow();
     lease.unlock();
     if (received && lender_asleep_) sleeper_->Ring();  // its condition may hold now
     if (!round_wanted_ || !lease.try_lock()) return;

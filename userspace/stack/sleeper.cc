@@ -39,7 +39,7 @@ absl::Status Sleeper::Watch(absl::Span<const int> fds) {
   return absl::OkStatus();
 }
 
-bool Sleeper::Sleep(Time now, Time deadline) {
+bool Sleeper::Sleep(Time now, Time deadline, const sigset_t* mask) {
   // A day stands for "no deadline": the caller looks again, nothing depends on it.
   constexpr Duration kLongest = Duration::Seconds(86400);
   const Duration wait = deadline <= now          ? Duration::Zero()
@@ -54,7 +54,7 @@ bool Sleeper::Sleep(Time now, Time deadline) {
     count = count_;
     std::copy_n(watched_.begin(), count, fds.begin());
   }
-  const int ready = ppoll(fds.data(), count, &timeout, nullptr);
+  const int ready = ppoll(fds.data(), count, &timeout, mask);
   if (ready < 0) return errno != EINTR;
   if ((fds[0].revents & POLLIN) != 0) {
     uint64_t rings;

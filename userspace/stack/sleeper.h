@@ -15,6 +15,7 @@
 #pragma once
 
 #include <poll.h>
+#include <signal.h>
 
 #include <array>
 #include <memory>
@@ -38,8 +39,9 @@ class Sleeper {
   absl::Status Watch(absl::Span<const int> fds);
 
   // Returns when a watched descriptor is readable or has an error, Ring was called since the last
-  // Sleep returned, or `deadline` has passed. False: a signal handler ran.
-  bool Sleep(Time now, Time deadline);
+  // Sleep returned, or `deadline` has passed. False: a signal handler ran. `mask`: the signals that
+  // are blocked meanwhile; null: as they are.
+  bool Sleep(Time now, Time deadline, const sigset_t* mask = nullptr);
   void Ring();
 
  private:

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "stack/signal_guard.h"
 
 namespace netchannel {
 
@@ -69,6 +70,7 @@ absl::StatusOr<std::unique_ptr<StatusServer>> StatusServer::Start(
 
 StatusServer::StatusServer(int listener, std::string path, std::function<std::string()> document)
     : listener_(listener), path_(std::move(path)), document_(std::move(document)) {
+  const BlockAllSignals block;  // the thread inherits it
   thread_ = std::thread([this] { Serve(); });
 }
 

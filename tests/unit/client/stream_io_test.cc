@@ -258,16 +258,39 @@ TEST_P(StreamIoTest, SpinningSocketsPingPong) {
   server.join();
 }
 
-TEST_P(StreamIoTest, ASignalEndsAFutexSleepWithEintr) {
-  if (GetParam()) return;  // a lent thread does not notice signals
-  struct sigaction action {};
-  action.sa_handler = [](int) {};
-  sigaction(SIGUSR1, &action, nullptr);
-  const auto pair = Pair();
+// Threads that run an embedded stack have their own: tests/unit/stack/signal_test.cc.
+class FutexSignalTest : public ClientTest {
+ protected:
+  void SetUp() override {
+    ClientTest::SetUp();
+    pair_ = Pair();
+  }
+  static void Install(int flags) {
+    struct sigaction action {};
+    action.sa_handler = [](int) { handled.fetch_add(1); };
+    action.sa_flags = flags;
+    sigaction(SIGUSR1, &action, nullptr);
+    handled.store(0);
+  }
+  // Signals `thread` until its call is over, or it has handled a few.
+  static void Disturb(std::thread* thread, const std::atomic<bool>& over) {
+    while (!over.load() && handled.load() < 20) {
+      pthread_kill(thread->native_handle(), SIGUSR1);
+      std::this_thread::yield();
+    }
+  }
+
+  static std::atomic<int> handled;
+  std::pair<nc_socket*, nc_socket*> pair_;
+};
+std::atomic<int> FutexSignalTest::handled{0};
+
+TEST_P(FutexSignalTest, AHandlerEndsASleepWithEintr) {
+  Install(0);
   std::atomic<bool> over{false};
   std::thread reader([&] {
     char byte;
-    EXPECT_EQ(nc_recv(pair.second, &byte, 1, 0), -1);
+    EXPECT_EQ(nc_recv(pair_.second, &byte, 1, 0), -1);
     EXPECT_EQ(errno, EINTR);
     over.store(true);
   });
@@ -278,6 +301,53 @@ TEST_P(StreamIoTest, ASignalEndsAFutexSleepWithEintr) {
   reader.join();
 }
 
+TEST_P(FutexSignalTest, ARestartingHandlerLetsASleepGoOn) {
+  Install(SA_RESTART);
+  std::atomic<bool> over{false};
+  std::thread reader([&] {
+    char byte = 0;
+    EXPECT_EQ(nc_recv(pair_.second, &byte, 1, 0), 1);
+    EXPECT_EQ(byte, 'x');
+    over.store(true);
+  });
+  Disturb(&reader, over);
+  EXPECT_FALSE(over.load());
+  Send(pair_.first, "x");
+  reader.join();
+}
+
+TEST_P(FutexSignalTest, ATimeLimitIsNotRestarted) {
+  Install(SA_RESTART);
+  nc_setopt(pair_.second, NC_RECEIVE_TIMEOUT_MS, 60 * 1000);
+  std::atomic<bool> over{false};
+  std::thread reader([&] {
+    char byte;
+    EXPECT_EQ(nc_recv(pair_.second, &byte, 1, 0), -1);
+    EXPECT_EQ(errno, EINTR);
+    over.store(true);
+  });
+  while (!over.load()) {
+    pthread_kill(reader.native_handle(), SIGUSR1);
+    std::this_thread::yield();
+  }
+  reader.join();
+}
+
+TEST_P(FutexSignalTest, ASleeperCanBeCancelled) {
+  std::thread reader([&] {
+    char byte;
+    nc_recv(pair_.second, &byte, 1, 0);
+    ADD_FAILURE() << "not cancelled";
+  });
+  while ((pair_.second->slot->waiters.load() & ipc::kReadWaiter) == 0) std::this_thread::yield();
+  pthread_cancel(reader.native_handle());
+  reader.join();
+  // The socket is as it was.
+  Send(pair_.first, "x");
+  EXPECT_EQ(Receive(pair_.second, 1), "x");
+}
+
+INSTANTIATE_TEST_SUITE_P(Client, FutexSignalTest, testing::Values(false));
 INSTANTIATE_TEST_SUITE_P(Client, StreamIoTest, testing::Bool());
 
 }  // namespace
