@@ -26,6 +26,7 @@ enum class Absence : uint8_t {
 // An ICMP or ICMPv6 "destination unreachable" about a packet of ours, as the kernel hands it over.
 struct Unreachable {
   wire::IpEndpoint destination;  // of our packet
+  bool port = false;             // its host is there, and nobody has the port
   size_t quoted = 0;             // bytes of `header` that the error quotes; some quote none
   std::byte header[wire::kHeaderSize] = {};
 };

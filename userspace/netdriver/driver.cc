@@ -2,6 +2,7 @@
 #include "netdriver/driver.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "netdriver/active_channels.h"
 #include "netdriver/event_queue.h"
@@ -11,6 +12,7 @@
 #include "netdriver/session_life.h"
 #include "netdriver/session_table.h"
 #include "netdriver/transmitter.h"
+#include "wire/packet.h"
 
 namespace netchannel {
 
@@ -146,7 +148,17 @@ void Driver::OnTimer(Time now) {
 }
 
 void Driver::OnUnreachable(Time now, const Unreachable& error) {
-  impl_->handshaker.OnUnreachable(now, error);
+  wire::PacketHeader header;
+  const bool data =
+      error.quoted >= wire::kHeaderSize &&
+      wire::PacketHeader::Parse(wire::Bytes(error.header), &header) == wire::PacketError::kNone &&
+      header.type == wire::PacketType::kData;
+  if (!data) {
+    impl_->handshaker.OnUnreachable(now, error);
+    return;
+  }
+  Session* session = impl_->sessions.FindByPeerToken(error.destination.address, header.token);
+  if (session != nullptr && error.port) impl_->life.TakeDown(*session, ECONNRESET);
 }
 
 Time Driver::NextTimeout() const {

@@ -71,7 +71,9 @@ class Driver final : public SessionPort {
   // how many were written. Has more to send when it returns `budget`.
   size_t PollTransmit(Time now, size_t budget);
   void OnTimer(Time now);
-  // A packet of ours came back. Who probes, with the handshake that it belongs to, is done.
+  // A packet of ours came back. Of a handshake: who probes is done. Of a session, when the peer's
+  // kernel says that nobody has the port any more: its stack has died, and the session is down. Its
+  // token shows that the error comes from who has seen the packet.
   void OnUnreachable(Time now, const Unreachable& error);
   Time NextTimeout() const;
   std::optional<DriverEvent> PollEvent();

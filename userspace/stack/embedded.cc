@@ -59,9 +59,7 @@ EmbeddedStack::~EmbeddedStack() {
 }
 
 absl::Status EmbeddedStack::WatchAll() {
-  std::vector<int> also(device_->error_fds().begin(), device_->error_fds().end());
-  also.push_back(hops_->fd());
-  return stack_->WatchLanes(device_->lanes(), also);
+  return stack_->WatchLanes(device_->lanes(), {hops_->fd(), device_->error_fd()});
 }
 
 void EmbeddedStack::Poll(Time now) {

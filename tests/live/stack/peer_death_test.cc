@@ -59,6 +59,24 @@ TEST_F(PeerDeathTest, WriterIsToldOfAKilledReader) {
   EXPECT_THAT(client.err(), AnyOf(HasSubstr("Connection timed out"), HasSubstr("reset by peer")));
 }
 
+// Its kernel answers for the dead, so nobody waits for a timeout.
+TEST_F(PeerDeathTest, WriterIsToldAtOnceByThePeersKernel) {
+  ASSERT_NO_FATAL_FAILURE(MakeHosts(1500));
+  Process server = Start(kB, {"bench", "stream", "--server"});
+  ASSERT_TRUE(server.WaitForOutput("ready\n")) << server.err();
+  Process client = Start(kA, {"bench", "stream"},
+                         {"--connect", NamespacePair::Address(kB), "--seconds", "60"});
+  ASSERT_TRUE(Eventually(client, [&] {
+    const Json status = StatusOf(kB);
+    return status.is_object() && status["counters"].value("bytes_received", 0) > 10'000;
+  })) << client.err();
+  const Time killed = MonotonicNow();
+  server.Signal(SIGKILL);
+  EXPECT_EQ(client.WaitForExit(), 1);
+  EXPECT_LT(MonotonicNow() - killed, Duration::Seconds(10)) << "the user timeout is 20 s";
+  EXPECT_THAT(client.err(), HasSubstr("reset by peer"));
+}
+
 // One that is started at once, with no memory of the session, answers for the dead one.
 TEST_F(PeerDeathTest, WriterIsToldWhenTheReaderIsKilledAndStartedAgain) {
   ASSERT_NO_FATAL_FAILURE(MakeHosts(1500));

@@ -9,6 +9,7 @@
 
 #include "test_network.h"
 #include "wire/handshake.h"
+#include "wire/packet.h"
 
 namespace netchannel {
 namespace {
@@ -130,13 +131,37 @@ TEST_F(DriverAbsenceTest, AnErrorAboutAnotherPacketIsIgnored) {
   EXPECT_EQ(a_.DownError(session), std::nullopt);
 }
 
-TEST_F(DriverAbsenceTest, AnErrorDoesNotEndASession) {
+TEST_F(DriverAbsenceTest, AnErrorWithoutItsTokenDoesNotEndASession) {
   const SessionHandle session = Probe(a_, b_);
   network_.RunFor(Duration::Millis(1));
   ASSERT_TRUE(a_.driver().IsUp(session));
-  a_.driver().OnUnreachable(network_.now(), Unreachable{.destination = b_.endpoint()});
+  Unreachable error{.destination = b_.endpoint(), .port = true};
+  a_.driver().OnUnreachable(network_.now(), error);
+  error.quoted = wire::kHeaderSize;
+  wire::PacketHeader{.type = wire::PacketType::kData, .token = 12345, .number = 1}.Build(
+      absl::MakeSpan(error.header));
+  a_.driver().OnUnreachable(network_.now(), error);
   EXPECT_TRUE(a_.driver().IsUp(session));
   EXPECT_EQ(a_.driver().AbsenceOf(network_.now(), b_.endpoint()), std::nullopt);
+}
+
+TEST_F(DriverAbsenceTest, APeerWhoseStackHasDiedIsKnownByTheFirstPacketThatComesBack) {
+  const SessionHandle session = Probe(a_, b_);
+  network_.RunFor(Duration::Millis(1));
+  ASSERT_TRUE(a_.driver().IsUp(session));
+  b_.Vanish();
+  network_.log.clear();
+  TestStream& stream = a_.AddStream(session, 2, 100);
+  a_.SendAll(stream, session, 100, 100, false);
+  network_.RunFor(Duration::Micros(100));
+  Unreachable error = AnswerTo(b_, wire::kHeaderSize);
+  a_.driver().OnUnreachable(network_.now(), error);
+  EXPECT_TRUE(a_.driver().IsUp(session)) << "a host or network may be back soon";
+  error.port = true;
+  a_.driver().OnUnreachable(network_.now(), error);
+  network_.RunFor(Duration::Micros(100));
+  EXPECT_EQ(a_.DownError(session), ECONNRESET);
+  EXPECT_EQ(a_.driver().session_count(), 0u);
 }
 
 TEST_F(DriverAbsenceTest, SilenceIsToldAfterTheProbeTime) {

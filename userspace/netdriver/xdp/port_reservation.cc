@@ -6,6 +6,7 @@
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -95,6 +96,12 @@ bool SaysUnreachable(const sock_extended_err& error) {
   return false;
 }
 
+bool SaysNobodyHasThePort(const sock_extended_err& error) {
+  return (error.ee_origin == SO_EE_ORIGIN_ICMP && error.ee_code == ICMP_PORT_UNREACH) ||
+         (error.ee_origin == SO_EE_ORIGIN_ICMP6 && error.ee_type == ICMPV6_DEST_UNREACH &&
+          error.ee_code == ICMPV6_PORT_UNREACH);
+}
+
 const sock_extended_err* FindError(msghdr& message) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
     if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
@@ -124,6 +131,7 @@ Taken TakeError(int fd, Unreachable& out) {
   if (error == nullptr || !SaysUnreachable(*error)) return Taken::kOther;
   out.destination = ToEndpoint(destination);
   out.quoted = static_cast<size_t>(got);
+  out.port = SaysNobodyHasThePort(*error);
   return Taken::kUnreachable;
 }
 
@@ -144,12 +152,20 @@ absl::StatusOr<PortReservation> PortReservation::Reserve(uint16_t base, uint32_t
                      ": not within 1..65535; choose another base port or fewer lanes"));
   }
   PortReservation reservation;
+  reservation.errors_ = UniqueFd(epoll_create1(EPOLL_CLOEXEC));
+  if (!reservation.errors_.valid()) {
+    return Failure(errno, "make an epoll set", "raise the limit of open files (ulimit -n)");
+  }
   for (uint32_t i = 0; i < count; ++i) {
     for (const int family : {AF_INET, AF_INET6}) {
       auto fd = OpenReserved(family, static_cast<uint16_t>(base + i));
       if (!fd.ok()) return fd.status();
       if (!fd->valid()) continue;
-      if (i == 0) reservation.error_fds_.push_back(fd->get());
+      epoll_event only_errors{.events = 0, .data = {.fd = fd->get()}};
+      if (epoll_ctl(reservation.errors_.get(), EPOLL_CTL_ADD, fd->get(), &only_errors) != 0) {
+        return Failure(errno, absl::StrCat("watch UDP port ", base + i),
+                       "raise fs.epoll.max_user_watches");
+      }
       reservation.sockets_.push_back(*std::move(fd));
     }
   }
@@ -159,14 +175,17 @@ absl::StatusOr<PortReservation> PortReservation::Reserve(uint16_t base, uint32_t
 std::optional<Unreachable> PortReservation::PollUnreachable() {
   // Of those that are passed over; the rest waits for the next call.
   constexpr int kMaxOthers = 64;
-  for (const int fd : error_fds_) {
-    for (int others = 0; others < kMaxOthers; ++others) {
-      Unreachable error;
-      const Taken taken = TakeError(fd, error);
-      if (taken == Taken::kUnreachable) return error;
-      if (taken == Taken::kOther) continue;
-      ClearPending(fd);
-      break;
+  for (int others = 0; others < kMaxOthers; ++others) {
+    epoll_event ready;
+    if (epoll_wait(errors_.get(), &ready, 1, 0) != 1) return std::nullopt;
+    Unreachable error;
+    switch (TakeError(ready.data.fd, error)) {
+      case Taken::kUnreachable:
+        return error;
+      case Taken::kOther:
+        break;
+      case Taken::kNothing:
+        ClearPending(ready.data.fd);
     }
   }
   return std::nullopt;

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 #include "base/unique_fd.h"
 #include "netdriver/absence.h"
 
@@ -25,16 +24,15 @@ class PortReservation {
   // [base, base + count), for IPv4 and, where the kernel has it, IPv6.
   static absl::StatusOr<PortReservation> Reserve(uint16_t base, uint32_t count);
 
-  // Handshakes are sent from the base port: its sockets (one a family) poll for errors (POLLERR)
-  // when PollUnreachable has something to do.
-  absl::Span<const int> error_fds() const { return error_fds_; }
+  // Polls readable when PollUnreachable has something to do.
+  int error_fd() const { return errors_.get(); }
   // An ICMP error that says that a packet of ours has not reached anybody; nullopt when there is no
   // more. Never blocks; others (too large, for one) are taken in and passed over.
   std::optional<Unreachable> PollUnreachable();
 
  private:
   std::vector<UniqueFd> sockets_;
-  std::vector<int> error_fds_;
+  UniqueFd errors_;  // an epoll set of them
 };
 
 }  // namespace netchannel::xdp

@@ -249,7 +249,7 @@ absl::Status XdpDevice::Rebuild() {
   return impl_->InsertSockets();
 }
 
-absl::Span<const int> XdpDevice::error_fds() const { return impl_->reserved_ports.error_fds(); }
+int XdpDevice::error_fd() const { return impl_->reserved_ports.error_fd(); }
 
 std::optional<Unreachable> XdpDevice::PollUnreachable() {
   return impl_->reserved_ports.PollUnreachable();

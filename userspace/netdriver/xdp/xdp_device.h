@@ -81,9 +81,8 @@ class XdpDevice {
   // What Supervise does on a stall.
   absl::Status Rebuild();
 
-  // ICMP errors about what the lanes have sent (xdp/port_reservation.h says when the descriptors
-  // poll).
-  absl::Span<const int> error_fds() const;
+  // ICMP errors about what the lanes have sent; error_fd polls readable when there are some.
+  int error_fd() const;
   std::optional<Unreachable> PollUnreachable();
 
   // Received chunks that have not been released, over all lanes: 0 when every frame is home.
