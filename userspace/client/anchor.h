@@ -5,29 +5,25 @@
 // the last is closed, in whatever way, the daemon sees the end of its own and closes the virtual
 // socket.
 //
-// The daemon's end is bound to an abstract name that says which socket it is, so that a process
-// that finds the descriptor open, or is sent it, can ask for the name of its peer:
-//   \0netchannel/<region, 16 hex digits>/<slot>/<generation>
-// The name is no secret and gives no right: to use the region one must show the descriptor itself.
+// The daemon's end is bound to an abstract name that says which socket it is (ipc/anchor_name.h),
+// so that a process that finds the descriptor open, or is sent it, can ask for the name of its
+// peer. The name is no secret and gives no right: to use the region one must show the descriptor
+// itself.
 //
 // Thread: any.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 
 #include "client/socket.h"
+#include "ipc/anchor_name.h"
 
 namespace netchannel {
 
-struct AnchorName {
-  uint64_t region_id = 0;
-  uint32_t slot = 0;
-  uint32_t generation = 0;
-};
+using AnchorName = ipc::AnchorName;
 
 // Nothing: `fd` is no anchor.
-std::optional<AnchorName> ReadAnchor(int fd);
+inline std::optional<AnchorName> ReadAnchor(int fd) { return ipc::ReadAnchorName(fd); }
 
 // Makes the socket's anchor; its handle owns it. 0, or errno: EMFILE, ENETDOWN, EBUSY (it has one
 // already). Precondition: the process's mutex.

@@ -154,6 +154,8 @@ static_assert(sizeof(Call) == kCacheLine);
 inline constexpr uint32_t kDoorbellCall = 0x80000000;
 
 struct DoorbellCell {
+  // 0 at first; the position's multiple of doorbell_count, plus 1 when it is filled, plus
+  // doorbell_count when it is taken.
   std::atomic<uint32_t> sequence;
   std::atomic<uint32_t> value;
 };

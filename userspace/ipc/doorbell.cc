@@ -28,7 +28,7 @@ void DoorbellProducer::Push(uint32_t value) {
   const uint32_t position = ring_->tail.fetch_add(1, std::memory_order_acq_rel);
   DoorbellCell& cell = cells_[position & mask_];
   cell.value.store(value, std::memory_order_relaxed);
-  cell.sequence.store(position + 1, std::memory_order_release);
+  cell.sequence.store((position & ~mask_) + 1, std::memory_order_release);
 }
 
 DoorbellConsumer::DoorbellConsumer(const RegionView& region)
@@ -38,17 +38,35 @@ DoorbellConsumer::DoorbellConsumer(const RegionView& region)
       socket_count_(region.socket_count()) {}
 
 bool DoorbellConsumer::HasEntry() const {
-  return cells_[head_ & (count_ - 1)].sequence.load(std::memory_order_acquire) == head_ + 1;
+  return cells_[head_ & (count_ - 1)].sequence.load(std::memory_order_acquire) == Lap() + 1;
 }
 
 std::optional<Doorbell> DoorbellConsumer::Pop() {
   DoorbellCell& cell = cells_[head_ & (count_ - 1)];
-  if (cell.sequence.load(std::memory_order_acquire) != head_ + 1) return std::nullopt;
+  if (cell.sequence.load(std::memory_order_acquire) != Lap() + 1) return std::nullopt;
   const uint32_t value = cell.value.load(std::memory_order_relaxed);
-  cell.sequence.store(head_ + count_, std::memory_order_release);
+  Advance();
+  return Check(value, socket_count_);
+}
+
+void DoorbellConsumer::Advance() {
+  cells_[head_ & (count_ - 1)].sequence.store(Lap() + count_, std::memory_order_release);
   ++head_;
   ring_->head.store(head_, std::memory_order_relaxed);
-  return Check(value, socket_count_);
+}
+
+bool DoorbellConsumer::SkipHole() {
+  const bool hole = !HasEntry() && ring_->tail.load(std::memory_order_relaxed) != head_;
+  const bool here_before = hole && hole_ == head_;
+  hole_ = hole ? std::optional<uint32_t>(head_) : std::nullopt;
+  if (!here_before) return false;
+  Advance();
+  hole_.reset();
+  return true;
+}
+
+bool DoorbellConsumer::IsIntact() const {
+  return ring_->tail.load(std::memory_order_relaxed) - head_ <= count_;
 }
 
 }  // namespace netchannel::ipc

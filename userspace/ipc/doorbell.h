@@ -47,12 +47,25 @@ class DoorbellConsumer {
   bool HasEntry() const;
   std::optional<Doorbell> Pop();
 
+  // A producer that was killed between taking its cell and filling it leaves a hole, behind which
+  // nothing is seen. Skips one that was here the last time, too: true. Then what the skipped
+  // producers meant, and what a stopped one that goes on writes too late, is to be looked for. To
+  // be called about once a second.
+  bool SkipHole();
+  // False: `tail` says that more was pushed than there are cells.
+  bool IsIntact() const;
+
  private:
+  void Advance();
+  // What the cell at `head_` holds when it is filled, less one.
+  uint32_t Lap() const { return head_ & ~(count_ - 1); }
+
   DoorbellRing* ring_;
   DoorbellCell* cells_;
   uint32_t count_;
   uint32_t socket_count_;
   uint32_t head_ = 0;
+  std::optional<uint32_t> hole_;  // where it was the last time
 };
 
 }  // namespace netchannel::ipc

@@ -144,10 +144,6 @@ absl::StatusOr<Region> Region::Create(const RegionShape& shape) {
   region.size_ = layout->region_size;
   region.view_ = RegionView(*base, *layout);
   WriteHeader(*layout, region.view_.header());
-  DoorbellCell* cells = region.view_.doorbell_cells();
-  for (uint32_t i = 0; i < layout->doorbell_count; ++i) {
-    cells[i].sequence.store(i, std::memory_order_relaxed);
-  }
   return region;
 }
 

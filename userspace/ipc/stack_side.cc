@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "ipc/fence.h"
 #include "ipc/futex.h"
@@ -25,11 +27,7 @@ StackSide::StackSide(const RegionView& region)
       header_(region.header()),
       doorbells_(region),
       calls_(region),
-      wait_sets_(region),
-      slots_(region.socket_count()) {
-  free_.reserve(slots_.size());
-  for (uint32_t slot = region.socket_count(); slot > 0; --slot) free_.push_back(slot - 1);
-}
+      wait_sets_(region) {}
 
 std::optional<Doorbell> StackSide::PopDoorbell() {
   // Bounded: an entry is swallowed only for a slot that is free, each of which is in the ring once.
@@ -61,11 +59,16 @@ void StackSide::CompleteCall(uint32_t index, int error, uint32_t socket) {
 }
 
 std::optional<uint32_t> StackSide::AllocateSlot() {
-  if (free_.empty()) return std::nullopt;
+  if (free_.empty()) {
+    if (slots_.size() >= region_.socket_count()) return std::nullopt;
+    free_.push_back(static_cast<uint32_t>(slots_.size()));
+    slots_.emplace_back();
+  }
   const uint32_t index = free_.back();
   free_.pop_back();
   Slot& slot = slots_[index];
   slot.in_use = true;
+  if (std::exchange(slot.warm, false)) --warm_;
   slot.accepts = 0;
   slot.published = PublishedState{};
   SocketSlot* shared = region_.slot(index);
@@ -91,12 +94,17 @@ std::optional<uint32_t> StackSide::AllocateSlot() {
 
 void StackSide::FreeSlot(uint32_t slot) {
   if (!InUse(slot)) return;
-  const SocketSlot* shared = region_.slot(slot);
-  if (shared->written.load(std::memory_order_relaxed) != 0) ReleasePages(region_.send_ring(slot));
-  if (slots_[slot].published.received != 0 || slots_[slot].accepts != 0) {
-    ReleasePages(region_.receive_ring(slot));
+  Slot& own = slots_[slot];
+  const uint64_t sent = region_.slot(slot)->written.load(std::memory_order_relaxed);
+  const uint64_t received = std::max(own.published.received, own.accepts);
+  own.warm = warm_ < kWarmSlots && sent <= kWarmBytes && received <= kWarmBytes;
+  if (own.warm) {
+    ++warm_;
+  } else {
+    if (sent != 0) ReleasePages(region_.send_ring(slot));
+    if (received != 0) ReleasePages(region_.receive_ring(slot));
   }
-  slots_[slot].in_use = false;
+  own.in_use = false;
   free_.push_back(slot);
 }
 
@@ -213,11 +221,11 @@ bool StackSide::PushAccept(uint32_t listener, uint32_t socket) {
   return true;
 }
 
-std::vector<uint32_t> StackSide::TakeUnaccepted(uint32_t listener) {
+std::vector<uint32_t> StackSide::Unaccepted(uint32_t listener) const {
   std::vector<uint32_t> sockets;
   if (!InUse(listener) || StateOf(slots_[listener].published.flags) != SlotState::kListening)
     return sockets;
-  Slot& own = slots_[listener];
+  const Slot& own = slots_[listener];
   const uint64_t consumed = region_.slot(listener)->consumed.load(std::memory_order_acquire);
   // A position that breaks the rule names no connections; they end with their application.
   if (own.accepts - consumed > ring_bytes()) return sockets;
@@ -228,6 +236,20 @@ std::vector<uint32_t> StackSide::TakeUnaccepted(uint32_t listener) {
     if (InUse(socket) && socket != listener) sockets.push_back(socket);
   }
   return sockets;
+}
+
+bool StackSide::IsDirty(uint32_t slot) const {
+  return InUse(slot) && region_.slot(slot)->dirty.load(std::memory_order_relaxed) != 0;
+}
+
+bool StackSide::IsIntact() const {
+  // Read once each, through volatile: the application may be changing them right now.
+  const volatile RegionHeader& header = *header_;
+  const RegionLayout& layout = region_.layout();
+  return header.magic == kMagic && header.abi_version == kAbiVersion &&
+         header.region_size == layout.region_size &&
+         header.socket_count == layout.shape.socket_count &&
+         header.ring_bytes == layout.shape.ring_bytes && doorbells_.IsIntact();
 }
 
 void StackSide::Disconnect(int error) {

@@ -25,7 +25,7 @@
 // Trust: own copies of all that was published; the application's words are read once and returned
 // as they are: positions are checked by the sockets, indices here. Owner: the application's entry
 // in the stack. Thread: the lease's, but SetEventFd may be called by any. Errors: a bad index does
-// nothing. Memory: about 100 bytes a slot.
+// nothing. Memory: about 100 bytes a slot that has been in use.
 #pragma once
 
 #include <cstdint>
@@ -77,7 +77,10 @@ class StackSide {
 
   // Slots and their rings.
   std::optional<uint32_t> AllocateSlot();
-  void FreeSlot(uint32_t slot);  // gives the rings' memory back to the kernel
+  // Gives the rings' memory back to the kernel, unless it is little: giving it back and getting it
+  // again costs more than a short connection.
+  void FreeSlot(uint32_t slot);
+  uint32_t slots_in_use() const { return static_cast<uint32_t>(slots_.size() - free_.size()); }
   bool InUse(uint32_t slot) const { return slot < slots_.size() && slots_[slot].in_use; }
   RingView SendRing(uint32_t slot) const { return region_.send_ring(slot); }
   RingView ReceiveRing(uint32_t slot) const { return region_.receive_ring(slot); }
@@ -94,10 +97,9 @@ class StackSide {
   // doorbell).
   uint64_t AcceptWaiting(uint32_t listener) const;  // pushed and not yet taken
   bool PushAccept(uint32_t listener, uint32_t socket);
-  // When a listener closes, before FreeSlot: what the application did not accept. The application
-  // wrote the ring, so an entry may name any of its sockets, also twice; only slots in use are
-  // returned.
-  std::vector<uint32_t> TakeUnaccepted(uint32_t listener);
+  // What waits at a listener and the application did not accept yet. The application wrote the
+  // ring, so an entry may name any of its sockets, also twice; only slots in use are returned.
+  std::vector<uint32_t> Unaccepted(uint32_t listener) const;
 
   // Something that the stack does not publish has changed (the application has shut its end down):
   // all who wait for the socket, in any process, look again.
@@ -106,12 +108,26 @@ class StackSide {
   // See WaitSetProducer. `fd` stays the caller's.
   bool SetEventFd(uint32_t set, int fd) { return wait_sets_.SetEventFd(set, fd); }
 
+  // What a process that died in between has left. A socket whose `dirty` is set: it is on the ring,
+  // or nobody will put it there.
+  bool IsDirty(uint32_t slot) const;
+  // A doorbell whose ringer has taken its cell and not filled it, since the last time this was
+  // asked, is skipped: true.
+  bool SkipHole() { return doorbells_.SkipHole(); }
+  // False: somebody has written over what no library writes.
+  bool IsIntact() const;
+
   // The end: every call and every socket of this region fails with `error`, and all sleepers wake.
   void Disconnect(int error);
 
  private:
+  // Free slots that keep up to 2 * kWarmBytes of memory.
+  static constexpr uint32_t kWarmSlots = 256;
+  static constexpr uint64_t kWarmBytes = 16 * 1024;
+
   struct Slot {
     bool in_use = false;
+    bool warm = false;     // free, with memory in its rings
     uint64_t accepts = 0;  // connections pushed so far, in bytes of the ring
     PublishedState published;
   };
@@ -128,8 +144,9 @@ class StackSide {
   DoorbellConsumer doorbells_;
   CallServer calls_;
   WaitSetProducer wait_sets_;
-  std::vector<Slot> slots_;
-  std::vector<uint32_t> free_;  // a stack: the slot used last is warm
+  std::vector<Slot> slots_;     // those that have been in use
+  std::vector<uint32_t> free_;  // of these; a stack: the slot used last is warm
+  uint32_t warm_ = 0;
 };
 
 }  // namespace netchannel::ipc

@@ -1,247 +1,178 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The applications: who there is, who is looked at, what they are told.
 #include "stack/bridge.h"
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
+
+#include "stack/shared_forms.h"
 
 namespace netchannel {
 
-namespace {
-
-// The two sides number the states alike, so a view's state is published as it is.
-static_assert(static_cast<uint32_t>(SocketState::kConnected) ==
-              static_cast<uint32_t>(ipc::SlotState::kConnected));
-static_assert(static_cast<uint32_t>(SocketState::kClosed) ==
-              static_cast<uint32_t>(ipc::SlotState::kClosed));
-// So are the reasons.
-static_assert(static_cast<uint32_t>(Absence::kOwnAddress) ==
-              static_cast<uint32_t>(ipc::FallbackReason::kOwnAddress));
-static_assert(static_cast<uint32_t>(Absence::kRejected) ==
-              static_cast<uint32_t>(ipc::FallbackReason::kRejected));
-
-ipc::Address ToShared(const wire::IpEndpoint& endpoint) {
-  ipc::Address address{};
-  std::memcpy(address.ip, endpoint.address.bytes.data(), sizeof(address.ip));
-  address.port = endpoint.port;
-  return address;
-}
-
-wire::IpEndpoint FromShared(const ipc::Address& address) {
-  wire::IpEndpoint endpoint;
-  std::memcpy(endpoint.address.bytes.data(), address.ip, sizeof(address.ip));
-  endpoint.port = address.port;
-  return endpoint;
-}
-
-SocketOptions FromShared(const ipc::Options& shared, uint32_t uid) {
-  SocketOptions options;
-  options.app_class = shared.app_class == 0 ? AppClass::kThroughput : AppClass::kLatency;
-  options.reuse_address = (shared.reuse & ipc::kReuseAddress) != 0;
-  // Ports are shared between sockets of one user, as with the kernel; 0 would be no group.
-  if ((shared.reuse & ipc::kReusePort) != 0) options.share_group = uid + 1;
-  options.keepalive = shared.keepalive != 0;
-  options.probe = shared.probe != 0;
-  options.keepalive_idle = Duration::Millis(shared.keepalive_idle_ms);
-  options.keepalive_interval = Duration::Millis(shared.keepalive_interval_ms);
-  options.keepalive_count = shared.keepalive_count;
-  options.user_timeout = Duration::Millis(shared.user_timeout_ms);
-  options.linger = shared.linger_ms >= 0;
-  options.linger_time = Duration::Millis(options.linger ? shared.linger_ms : 0);
-  return options;
-}
-
-ipc::PublishedState ToShared(const SocketView& view) {
-  ipc::PublishedState state;
-  state.acknowledged = view.acknowledged;
-  state.received = view.received;
-  state.flags = static_cast<uint32_t>(view.state) | (view.peer_fin ? ipc::kFlagPeerFin : 0);
-  state.error = static_cast<uint32_t>(view.error);
-  state.local = ToShared(view.local);
-  state.peer = ToShared(view.peer);
-  return state;
-}
-
-}  // namespace
-
 Bridge::~Bridge() = default;
 
-uint32_t Bridge::AddApplication(std::unique_ptr<ipc::StackSide> side, ApplicationInfo info) {
+uint32_t Bridge::AddApplication(std::unique_ptr<ipc::StackSide> side, ApplicationInfo info,
+                                const ApplicationRights& rights) {
   auto application = std::make_unique<Application>();
-  application->socket_of.assign(side->socket_count(), kNoSocket);
   application->side = std::move(side);
   application->info = std::move(info);
-  for (uint32_t owner = 0; owner < applications_.size(); ++owner) {
-    if (applications_[owner] == nullptr) {
-      applications_[owner] = std::move(application);
-      return owner;
-    }
+  application->rights = rights;
+  const auto free = std::find(applications_.begin(), applications_.end(), nullptr);
+  const auto owner = static_cast<uint32_t>(free - applications_.begin());
+  if (free == applications_.end()) {
+    applications_.push_back(std::move(application));
+  } else {
+    *free = std::move(application);
   }
-  applications_.push_back(std::move(application));
-  return static_cast<uint32_t>(applications_.size() - 1);
+  LookAt(owner, *applications_[owner]);
+  return owner;
 }
 
 void Bridge::RemoveApplication(Time now, uint32_t owner) {
   Application* application = Find(owner);
   if (application == nullptr) return;
-  sockets_->CloseAll(now, owner);
+  Evict(now, owner);
   Publish(now);
-  application->side->Disconnect(ECONNRESET);
+  std::erase(looked_at_, owner);
+  std::erase(ended_, owner);
+  std::erase_if(deferred_, [owner](const Deferred& call) { return call.owner == owner; });
   applications_[owner].reset();
 }
 
-Bridge::Application* Bridge::Find(uint32_t owner) {
+void Bridge::RemoveAll(Time now) {
+  for (uint32_t owner = 0; owner < applications_.size(); ++owner) RemoveApplication(now, owner);
+}
+
+Application* Bridge::Find(uint32_t owner) const {
   return owner < applications_.size() ? applications_[owner].get() : nullptr;
 }
 
 const ApplicationInfo* Bridge::InfoOf(uint32_t owner) const {
-  if (owner >= applications_.size() || applications_[owner] == nullptr) return nullptr;
-  return &applications_[owner]->info;
+  const Application* application = Find(owner);
+  return application != nullptr ? &application->info : nullptr;
 }
 
-size_t Bridge::Serve(Time now) {
-  size_t served = 0;
-  for (uint32_t owner = 0; owner < applications_.size(); ++owner) {
-    if (applications_[owner] != nullptr)
-      ServeApplication(now, owner, *applications_[owner], served);
-  }
-  return served;
+// ---- who is looked at ----
+
+void Bridge::LookAt(uint32_t owner, Application& application) {
+  if (application.looked_at || application.ending || application.evicted) return;
+  application.looked_at = true;
+  application.side->SetSleeping(sleeping_);
+  looked_at_.push_back(owner);
 }
 
-void Bridge::ServeApplication(Time now, uint32_t owner, Application& application, size_t& served) {
-  for (size_t i = 0; i < kServeBudget; ++i) {
-    const std::optional<ipc::Doorbell> bell = application.side->PopDoorbell();
-    if (!bell) return;
-    ++served;
-    switch (bell->kind) {
-      case ipc::Doorbell::Kind::kSocket:
-        ServeSocket(now, application, bell->index);
-        break;
-      case ipc::Doorbell::Kind::kCall:
-        ServeCall(now, owner, application, bell->index);
-        break;
-      case ipc::Doorbell::Kind::kBreach:
-        RemoveApplication(now, owner);
-        return;
+void Bridge::OnRung(Time now, uint32_t owner) {
+  Application* application = Find(owner);
+  if (application == nullptr) return;
+  application->rang_at = now;
+  LookAt(owner, *application);
+}
+
+void Bridge::QuietenIdle(Time now) {
+  for (size_t i = 0; i < looked_at_.size() && looked_at_.size() > kAlwaysLooked;) {
+    Application& application = *applications_[looked_at_[i]];
+    if (now - application.rang_at < kQuietAfter) {
+      ++i;
+      continue;
     }
-  }
-}
-
-void Bridge::ServeSocket(Time now, Application& application, uint32_t slot) {
-  application.side->ClearDirty(slot);
-  const SocketId socket = application.socket_of[slot];
-  if (socket != kNoSocket) TakePositions(now, application, socket, slot);
-}
-
-void Bridge::TakePositions(Time now, Application& application, SocketId socket, uint32_t slot) {
-  const ipc::Positions positions = application.side->ReadPositions(slot);
-  if (positions.error_taken) sockets_->ClearError(socket);
-  const SocketView* view = sockets_->View(socket);
-  if (view == nullptr) return;
-  if (view->state == SocketState::kListening) {
-    HandOverConnections(application, socket, slot);
-    return;
-  }
-  // Other errors say that the connection is over, which the socket's view tells; what has arrived
-  // is still to be read.
-  if (sockets_->OnWritten(now, socket, positions.written) == EPROTO ||
-      sockets_->OnConsumed(now, socket, positions.consumed) == EPROTO) {
-    // Positions that no lawful client library writes: this socket is not to be trusted any more.
-    CloseSocket(now, application, socket, slot);
-  }
-}
-
-void Bridge::ServeCall(Time now, uint32_t owner, Application& application, uint32_t call) {
-  const std::optional<ipc::CallRequest> request = application.side->TakeCall(call);
-  if (!request) return;
-  if (request->op == ipc::Op::kCreate) {
-    const SocketLayer::Created created = sockets_->Create(owner);
-    if (created.error == 0) {
-      application.socket_of[created.buffers.slot] = created.socket;
-      PublishSocket(created.socket);
+    application.side->SetSleeping(ipc::StackSleep::kAsleep);
+    if (application.side->HasDoorbell()) {  // it rang before it could know
+      application.side->SetSleeping(sleeping_);
+      ++i;
+      continue;
     }
-    application.side->CompleteCall(call, created.error,
-                                   created.error == 0 ? created.buffers.slot : ipc::kNoIndex);
-    return;
+    application.looked_at = false;
+    looked_at_[i] = looked_at_.back();
+    looked_at_.pop_back();
   }
-  if (request->op == ipc::Op::kReportFallback) {
-    application.side->CompleteCall(call, ReportFallback(now, application, *request));
-    return;
-  }
-  const SocketId socket = application.socket_of[request->socket];
-  const int error = socket == kNoSocket ? EBADF : Execute(now, application, socket, *request);
-  // The caller finds the outcome in its slot when the call returns.
-  if (socket != kNoSocket && request->op != ipc::Op::kClose) PublishSocket(socket);
-  // Who waits for the socket must know that this end has been shut.
-  if (error == 0 && request->op == ipc::Op::kShutdown) application.side->Touch(request->socket);
-  application.side->CompleteCall(call, error);
 }
 
-int Bridge::ReportFallback(Time now, const Application& application,
-                           const ipc::CallRequest& request) {
-  if (request.argument >= static_cast<uint32_t>(ipc::FallbackReason::kCount)) return EINVAL;
-  fallbacks_.Add(now, application.info, FromShared(request.address),
-                 static_cast<ipc::FallbackReason>(request.argument));
-  return 0;
+bool Bridge::HasWork() const {
+  return std::any_of(looked_at_.begin(), looked_at_.end(),
+                     [this](uint32_t owner) { return applications_[owner]->side->HasDoorbell(); });
 }
 
-int Bridge::Execute(Time now, Application& application, SocketId socket,
-                    const ipc::CallRequest& request) {
-  switch (request.op) {
-    case ipc::Op::kBind:
-      return sockets_->Bind(socket, FromShared(request.address));
-    case ipc::Op::kListen:
-      return sockets_->Listen(socket, request.argument);
-    case ipc::Op::kConnect:
-      return sockets_->Connect(now, socket, FromShared(request.address));
-    case ipc::Op::kShutdown:
-      if (request.argument < 1 || request.argument > 3) return EINVAL;
-      TakePositions(now, application, socket, request.socket);
-      return sockets_->Shutdown(now, socket, static_cast<SocketLayer::Direction>(request.argument));
-    case ipc::Op::kSetOptions:
-      return sockets_->SetOptions(socket, FromShared(request.options, application.info.uid));
-    case ipc::Op::kClose:
-      TakePositions(now, application, socket, request.socket);
-      if (application.socket_of[request.socket] == socket) {
-        CloseSocket(now, application, socket, request.socket);
-      }
-      return 0;
-    case ipc::Op::kCreate:
-    case ipc::Op::kReportFallback:
-      break;
-  }
-  return EINVAL;
+bool Bridge::HasSleepers() const {
+  return std::any_of(looked_at_.begin(), looked_at_.end(),
+                     [this](uint32_t owner) { return applications_[owner]->side->HasSleepers(); });
+}
+
+void Bridge::SetSleeping(ipc::StackSleep sleeping) {
+  sleeping_ = sleeping;
+  for (const uint32_t owner : looked_at_) applications_[owner]->side->SetSleeping(sleeping);
+}
+
+// ---- the end of a socket, and of an application ----
+
+void Bridge::CloseSlot(Time now, uint32_t owner, uint32_t slot) {
+  Application* application = Find(owner);
+  if (application == nullptr) return;
+  const SocketId socket = application->SocketOf(slot);
+  if (socket == kNoSocket) return;
+  TakePositions(now, *application, socket, slot);
+  if (application->SocketOf(slot) == socket) CloseSocket(now, *application, socket, slot);
 }
 
 void Bridge::CloseSocket(Time now, Application& application, SocketId socket, uint32_t slot) {
   // Of a socket that never listened there are none.
-  for (const uint32_t waiting : application.side->TakeUnaccepted(slot)) {
-    const SocketId connection = application.socket_of[waiting];
-    application.socket_of[waiting] = kNoSocket;
-    if (connection != kNoSocket) sockets_->Close(now, connection);
+  for (const uint32_t waiting : application.side->Unaccepted(slot)) {
+    const SocketId connection = application.SocketOf(waiting);
+    if (connection == kNoSocket) continue;
+    application.SetSocket(waiting, kNoSocket);
+    sockets_->Close(now, connection);
   }
-  application.socket_of[slot] = kNoSocket;
+  application.SetSocket(slot, kNoSocket);
   sockets_->Close(now, socket);
 }
 
-bool Bridge::HasWork() const {
-  for (const auto& application : applications_) {
-    if (application != nullptr && application->side->HasDoorbell()) return true;
+std::vector<uint32_t> Bridge::HeldSlots(uint32_t owner) const {
+  std::vector<uint32_t> held;
+  const Application* application = Find(owner);
+  if (application == nullptr) return held;
+  std::vector<bool> waits(application->socket_of.size());
+  for (uint32_t slot = 0; slot < waits.size(); ++slot) {
+    if (application->SocketOf(slot) == kNoSocket) continue;
+    for (const uint32_t waiting : application->side->Unaccepted(slot)) {
+      if (waiting < waits.size()) waits[waiting] = true;
+    }
   }
-  return false;
+  for (uint32_t slot = 0; slot < waits.size(); ++slot) {
+    if (application->SocketOf(slot) != kNoSocket && !waits[slot]) held.push_back(slot);
+  }
+  return held;
 }
 
-bool Bridge::HasSleepers() const {
-  for (const auto& application : applications_) {
-    if (application != nullptr && application->side->HasSleepers()) return true;
-  }
-  return false;
+void Bridge::Abandon(Time now, uint32_t owner) {
+  Application* application = Find(owner);
+  if (application == nullptr || application->ending || application->evicted) return;
+  for (uint32_t slot = 0; slot < application->socket_of.size(); ++slot) CloseSlot(now, owner, slot);
+  if (application->evicted) return;
+  application->ending = true;
+  application->looked_at = false;
+  std::erase(looked_at_, owner);
+  if (application->side->slots_in_use() == 0) ended_.push_back(owner);
 }
 
-void Bridge::SetSleeping(ipc::StackSleep sleeping) {
-  for (const auto& application : applications_) {
-    if (application != nullptr) application->side->SetSleeping(sleeping);
-  }
+void Bridge::Evict(Time now, uint32_t owner) {
+  Application* application = Find(owner);
+  if (application == nullptr || application->evicted) return;
+  application->evicted = true;
+  application->looked_at = false;
+  std::erase(looked_at_, owner);
+  application->side->Disconnect(ECONNRESET);
+  if (application->side->slots_in_use() > 0) sockets_->CloseAll(now, owner);
+  ended_.push_back(owner);
 }
+
+std::optional<uint32_t> Bridge::PollEnded() {
+  if (ended_.empty()) return std::nullopt;
+  const uint32_t owner = ended_.front();
+  ended_.pop_front();
+  return owner;
+}
+
+// ---- what applications are told ----
 
 void Bridge::Publish(Time now) {
   while (const std::optional<SocketId> socket = sockets_->PollChanged()) PublishSocket(*socket);
@@ -260,7 +191,7 @@ void Bridge::PublishSocket(SocketId socket) {
   if (!owner || !slot) return;
   Application* application = Find(*owner);
   // A socket that its application has closed has nobody to tell.
-  if (application == nullptr || application->socket_of[*slot] != socket) return;
+  if (application == nullptr || application->SocketOf(*slot) != socket) return;
   application->side->Publish(*slot, ToShared(*view));
   if (view->state == SocketState::kListening) HandOverConnections(*application, socket, *slot);
 }
@@ -271,7 +202,7 @@ void Bridge::HandOverConnections(Application& application, SocketId listener, ui
   while (application.side->AcceptWaiting(slot) < room) {
     const SocketLayer::Created created = sockets_->Accept(listener);
     if (created.error != 0) return;
-    application.socket_of[created.buffers.slot] = created.socket;
+    application.SetSocket(created.buffers.slot, created.socket);
     PublishSocket(created.socket);
     application.side->PushAccept(slot, created.buffers.slot);
   }
@@ -279,16 +210,22 @@ void Bridge::HandOverConnections(Application& application, SocketId listener, ui
 
 std::optional<SocketBuffers> Bridge::Allocate(uint32_t owner) {
   Application* application = Find(owner);
-  if (application == nullptr) return std::nullopt;
+  if (application == nullptr || application->ending || application->evicted) return std::nullopt;
+  UserAccount* account = application->rights.account;
+  if (account != nullptr && !account->may_have_socket()) return std::nullopt;
   const std::optional<uint32_t> slot = application->side->AllocateSlot();
   if (!slot) return std::nullopt;
+  if (account != nullptr) ++account->sockets;
   return SocketBuffers{*slot, application->side->SendRing(*slot),
                        application->side->ReceiveRing(*slot)};
 }
 
 void Bridge::Free(uint32_t owner, const SocketBuffers& buffers) {
   Application* application = Find(owner);
-  if (application != nullptr) application->side->FreeSlot(buffers.slot);
+  if (application == nullptr) return;
+  application->side->FreeSlot(buffers.slot);
+  if (application->rights.account != nullptr) --application->rights.account->sockets;
+  if (application->ending && application->side->slots_in_use() == 0) ended_.push_back(owner);
 }
 
 }  // namespace netchannel

@@ -5,15 +5,30 @@
 // application's region.
 //
 // It believes nothing that an application writes: socket numbers are looked up in its own table,
-// positions are read once and checked by the socket layer, and a breach closes that application's
-// socket only.
+// positions are read once and checked by the socket layer. A breach closes the socket; an
+// application that breaks what no lawful library can, or does it again and again, is evicted.
+//
+// Many applications. A round looks at the doorbells of those that have rung lately only: while one
+// is looked at, its RegionHeader::stack_sleeping is clear and it rings for nothing. One that has
+// been quiet for kQuietAfter is told to ring through its eventfd, and costs a round nothing; OnRung
+// brings it back. Up to kAlwaysLooked applications never become quiet: a look costs less than a
+// ring.
+//
+// Inspection. What a process killed at the wrong instruction has left undone nobody rings for, and
+// what an application scribbles over may be silent. Inspect walks all slots and headers slowly,
+// once a second, and finds both.
+//
+// The end of an application is told by PollEnded: it was evicted, or nobody holds it (Abandon) and
+// all that its sockets had written is delivered. Then its region may go.
 //
 // Owner: the stack. Thread: the one that holds the lease; HasWork and SetSleeping too.
-// Memory: 4 bytes a slot of each region, and what StackSide keeps.
-// Cost: nothing is scanned; a round costs what is on the doorbells and what has changed.
+// Memory: 4 bytes a slot in use, and what StackSide keeps.
+// Cost: a round costs what is on the doorbells, what has changed, and a look (about 5 ns) at each
+// application that has rung lately.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -21,6 +36,7 @@
 #include "absl/status/statusor.h"
 #include "ipc/region.h"
 #include "ipc/stack_side.h"
+#include "stack/application.h"
 #include "stack/fallback_log.h"
 #include "vns/socket_layer.h"
 
@@ -28,7 +44,10 @@ namespace netchannel {
 
 class Bridge final : public BufferPool {
  public:
-  Bridge() = default;
+  // `deferring`: applications also let go of sockets by closing descriptors, which whoever owns the
+  // bridge polls for. A call that finds its address taken then waits for ServeDeferred, since the
+  // socket that has it may just have been let go of.
+  explicit Bridge(bool deferring = false) : deferring_(deferring) {}
   ~Bridge() override;
 
   // The socket layer that applications' calls go to. Before anything else; it outlives the bridge's
@@ -36,18 +55,35 @@ class Bridge final : public BufferPool {
   void Attach(SocketLayer* sockets) { sockets_ = sockets; }
 
   // An application with its region. The number is its `owner` in the socket layer.
-  uint32_t AddApplication(std::unique_ptr<ipc::StackSide> side, ApplicationInfo info);
+  uint32_t AddApplication(std::unique_ptr<ipc::StackSide> side, ApplicationInfo info,
+                          const ApplicationRights& rights = {});
   // Aborts its sockets. Its region may be unmapped when this returns.
   void RemoveApplication(Time now, uint32_t owner);
+  void RemoveAll(Time now);
 
   // nullptr: it has gone.
   const ApplicationInfo* InfoOf(uint32_t owner) const;
   const FallbackLog& fallbacks() const { return fallbacks_; }
 
+  // The last who held the socket in `slot` has let go of it: as close(2).
+  void CloseSlot(Time now, uint32_t owner, uint32_t slot);
+  // The slots that the application holds: not those that wait to be accepted.
+  std::vector<uint32_t> HeldSlots(uint32_t owner) const;
+  // Nobody is left who could use the application: all its sockets are closed, and it ends when what
+  // they have written is delivered.
+  void Abandon(Time now, uint32_t owner);
+  // Disconnects an application that breaks the ABI: its sockets are aborted.
+  void Evict(Time now, uint32_t owner);
+  // An application that has ended, each once: evicted, or abandoned and done. The caller removes
+  // it.
+  std::optional<uint32_t> PollEnded();
+
   // Serves what is on the doorbells, at most kServeBudget entries an application. Returns how many.
   size_t Serve(Time now);
   // Whether a doorbell waits.
   bool HasWork() const;
+  // The application's eventfd was written.
+  void OnRung(Time now, uint32_t owner);
   // Whether application threads sleep where only the stack's own thread can wake them.
   bool HasSleepers() const;
   // Copies the views of all sockets that have changed to their applications, hands over
@@ -56,32 +92,63 @@ class Bridge final : public BufferPool {
   // Whether applications must wake the stack after ringing. Sequentially consistent.
   void SetSleeping(ipc::StackSleep sleeping);
 
+  // Calls that wait because their address was taken; ServeDeferred answers them.
+  bool HasDeferred() const { return !deferred_.empty(); }
+  void ServeDeferred(Time now);
+
+  // Each millisecond or so: lets quiet applications ring, and inspects a part of the regions.
+  void Tend(Time now);
+
   std::optional<SocketBuffers> Allocate(uint32_t owner) override;
   void Free(uint32_t owner, const SocketBuffers& buffers) override;
 
  private:
   static constexpr size_t kServeBudget = 256;
-  static constexpr SocketId kNoSocket = 0xffffffff;
+  static constexpr SocketId kNoSocket = Application::kNoSocket;
+  static constexpr size_t kAlwaysLooked = 8;
+  static constexpr Duration kQuietAfter = Duration::Millis(1);
+  static constexpr Duration kInspectionPeriod = Duration::Seconds(1);
+  static constexpr uint32_t kInspectedAtOnce = 256;  // slots: about 10 us
+  // A position may go wrong in a program that writes over the region by accident; one that does it
+  // all the time has no use for its sockets.
+  static constexpr uint32_t kMaxBreaches = 16;
 
-  struct Application {
-    std::unique_ptr<ipc::StackSide> side;
-    ApplicationInfo info;
-    std::vector<SocketId> socket_of;  // by slot; kNoSocket: none, or the application has closed it
+  struct Deferred {
+    uint32_t owner;
+    uint32_t call;
+    ipc::CallRequest request;
   };
 
-  Application* Find(uint32_t owner);
-  void ServeApplication(Time now, uint32_t owner, Application& application, size_t& served);
+  Application* Find(uint32_t owner) const;
+  void LookAt(uint32_t owner, Application& application);
+  void QuietenIdle(Time now);
+
+  size_t ServeApplication(Time now, uint32_t owner, Application& application);
   void ServeSocket(Time now, Application& application, uint32_t slot);
   void ServeCall(Time now, uint32_t owner, Application& application, uint32_t call);
+  void ServeOnSocket(Time now, uint32_t owner, Application& application, uint32_t call,
+                     const ipc::CallRequest& request, bool may_defer);
   int ReportFallback(Time now, const Application& application, const ipc::CallRequest& request);
+  int Bind(const Application& application, SocketId socket, const wire::IpEndpoint& local);
   int Execute(Time now, Application& application, SocketId socket, const ipc::CallRequest& request);
   void CloseSocket(Time now, Application& application, SocketId socket, uint32_t slot);
   void TakePositions(Time now, Application& application, SocketId socket, uint32_t slot);
   void PublishSocket(SocketId socket);
   void HandOverConnections(Application& application, SocketId listener, uint32_t slot);
 
+  void Inspect(Time now);
+  // False: the application was evicted.
+  bool InspectRegion(Time now, uint32_t owner, Application& application);
+
+  const bool deferring_;
   SocketLayer* sockets_ = nullptr;
   std::vector<std::unique_ptr<Application>> applications_;  // by owner; null: gone
+  std::vector<uint32_t> looked_at_;                         // owners
+  std::vector<Deferred> deferred_;
+  std::deque<uint32_t> ended_;  // owners
+  ipc::StackSleep sleeping_ = ipc::StackSleep::kAwake;
+  Time next_inspection_;
+  uint32_t inspected_owner_ = 0, inspected_slot_ = 0;  // where the walk goes on
   FallbackLog fallbacks_;
 };
 

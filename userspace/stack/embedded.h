@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A stack inside the process that uses it, on one interface: opens the AF_XDP device and the
-// kernel's routes, and runs an ApplicationStack over them, with a status socket.
+// A stack inside the process that uses it, on one interface: an ApplicationStack over a
+// LiveInterface, with a status socket.
 //
 // Owner: the client library, through ipc::StackLink. Destroying it tells the peers and aborts what
 // is open. Thread: see ipc/link.h; Start and the destructor in the interface's network namespace.
@@ -10,15 +10,13 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "ipc/link.h"
-#include "netdriver/neighbours.h"
-#include "netdriver/xdp/xdp_device.h"
 #include "stack/application_stack.h"
 #include "stack/config.h"
 #include "stack/kernel_rng.h"
+#include "stack/live_interface.h"
 #include "stack/status_server.h"
 
 namespace netchannel {
@@ -42,25 +40,16 @@ class EmbeddedStack final : public ipc::StackLink, private Housekeeping {
   std::string StatusJson() override;
 
  private:
-  static constexpr Duration kSupervisePeriod = Duration::Seconds(1);
-  // ICMP errors that one Poll takes in; the rest waits for the next one.
-  static constexpr int kMaxErrorsPerPoll = 64;
-
   explicit EmbeddedStack(const Config& config) : config_(config) {}
-  absl::Status OpenDevice();
   absl::Status StartStack();
   void Poll(Time now) override;
-  absl::Status WatchAll();
 
   // In the order of construction: each uses those above it.
   const Config config_;
-  std::vector<wire::IpAddress> addresses_;
   KernelRng rng_;
-  std::unique_ptr<XdpDevice> device_;
-  std::unique_ptr<NetlinkNextHops> hops_;
+  std::unique_ptr<LiveInterface> interface_;
   std::unique_ptr<ApplicationStack> stack_;
   std::unique_ptr<StatusServer> status_server_;
-  Time next_supervision_;
 };
 
 }  // namespace netchannel

@@ -44,9 +44,9 @@ void Runner::Stop() {
 Runner::RoundResult Runner::Round(Time now) {
   RoundResult result;
   if (round_wanted_.load(std::memory_order_relaxed)) round_wanted_ = false;  // before Serve looks
-  if (now >= next_housekeeping_) {
+  if (now >= next_housekeeping_ || bridge_->HasDeferred()) {
     housekeeping_->Poll(now);
-    next_housekeeping_ = now + kHousekeepingPeriod;
+    next_housekeeping_ = now + config_.housekeeping_period;
   }
   result.received = host_->Receive(now);
   if (result.received > 0) bridge_->Publish(now);
@@ -57,15 +57,16 @@ Runner::RoundResult Runner::Round(Time now) {
 }
 
 bool Runner::AnnounceSleep() {
-  bridge_->SetSleeping(true);
+  bridge_->SetSleeping(ipc::StackSleep::kAsleep);
   if (!bridge_->HasWork()) return true;
-  bridge_->SetSleeping(false);
+  bridge_->SetSleeping(ipc::StackSleep::kAwake);
   return false;
 }
 
 Time Runner::AfterSleep(Time fell_asleep, Time deadline) {
   const Time now = ipc::MonotonicNow();
   if (now < deadline) spin_.OnWoken(now - fell_asleep);
+  if (sleeper_->TakeOthersReady()) next_housekeeping_ = now;
   return now;
 }
 
@@ -77,19 +78,17 @@ void Runner::Main() {
       std::unique_lock<std::mutex> lease(lease_);
       RunOwn(lease);
     }
-    round_history_ = 0;
     StandBy();
   }
 }
 
 void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
-  bridge_->SetSleeping(false);
+  streaming_ = false;
+  bridge_->SetSleeping(ipc::StackSleep::kAwake);
   Time idle_since = ipc::MonotonicNow();
   while (!stopping_) {
     const Time now = ipc::MonotonicNow();
     const bool worked = Round(now).any();
-    round_history_.store(round_history_.load(std::memory_order_relaxed) << 1 | (worked ? 1 : 0),
-                         std::memory_order_relaxed);
     if (lend_wanted_.load(std::memory_order_relaxed) > 0) break;
     if (worked) {
       idle_since = now;
@@ -103,12 +102,12 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
     const Time deadline = std::min(host_->NextTimeout(), now + kMaxSleep);
     lease.unlock();
     if (!round_wanted_) sleeper_->Sleep(now, deadline);
-    if (lent_) return;  // an application thread runs the stack now: stand by
+    if (lent_ || streaming_) return;  // an application thread runs the stack now: stand by
     lease.lock();
-    bridge_->SetSleeping(false);
+    bridge_->SetSleeping(ipc::StackSleep::kAwake);
     idle_since = AfterSleep(now, deadline);
   }
-  bridge_->SetSleeping(true);
+  bridge_->SetSleeping(ipc::StackSleep::kAsleep);
 }
 
 void Runner::StandBy() {
@@ -117,11 +116,12 @@ void Runner::StandBy() {
   while (!stopping_) {
     const uint32_t event = own_event_;
     own_standing_by_ = true;
-    if (takeover_.exchange(false) || (!lent_ && bridge_->HasSleepers())) break;
+    if (!lent_ && bridge_->HasSleepers()) break;
     own_parked_ = true;
     const bool park = lender_asleep_;
     if (!park) own_parked_ = false;
-    const Time look_again = park ? Time::Infinite() : ipc::MonotonicNow() + period;
+    const Duration patience = streaming_ ? kStreamingPeriod : period;
+    const Time look_again = park ? Time::Infinite() : ipc::MonotonicNow() + patience;
     ipc::FutexWait(own_event_, event, look_again, ipc::FutexScope::kPrivate);
     own_parked_ = false;
     const uint32_t activity = activity_;
@@ -137,13 +137,6 @@ void Runner::WakeOwnThread() {
   ipc::FutexWake(own_event_, 1, ipc::FutexScope::kPrivate);
 }
 
-bool Runner::own_saturated() const {
-  const int busy = std::popcount(round_history_.load(std::memory_order_relaxed));
-  const Time taken_over = Time::FromNanos(taken_over_at_.load(std::memory_order_relaxed));
-  const bool serves_stream = ipc::MonotonicNow() - taken_over < kTakeoverLasts;
-  return busy >= (serves_stream ? 1 : kSaturatedRounds);
-}
-
 // ---- application threads ----
 
 ipc::LendResult Runner::Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) {
@@ -152,19 +145,15 @@ ipc::LendResult Runner::Lend(bool (*done)(void*), void* argument, Time deadline,
   }
   std::unique_lock<std::mutex> lease(lease_, std::try_to_lock);
   if (!lease.owns_lock()) {
-    if (own_saturated()) {
-      lent_ = false;
-      return ipc::LendResult::kUnavailable;
-    }
     ++lend_wanted_;
     lease.lock();
     --lend_wanted_;
   }
   wakes_in_a_row_ = 0;
-  bridge_->SetSleeping(false);
+  bridge_->SetSleeping(ipc::StackSleep::kAwake);
   SignalGuard signals(ipc::MonotonicNow());
   const bool undisturbed = RunLent(lease, done, argument, deadline, spin, &signals);
-  bridge_->SetSleeping(true);
+  bridge_->SetSleeping(rest());
   lent_ = false;
   activity_.fetch_add(1);
   Leave(lease);
@@ -194,7 +183,7 @@ bool Runner::RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), v
     const bool undisturbed = round_wanted_ || sleeper_->Sleep(now, wake_at, signals->Block());
     lease.lock();
     lender_asleep_ = false;
-    bridge_->SetSleeping(false);
+    bridge_->SetSleeping(ipc::StackSleep::kAwake);
     if (!undisturbed) {
       signals->OnInterruptedSleep();
       return false;
@@ -209,30 +198,30 @@ void Runner::Wake() {
   std::unique_lock<std::mutex> lease(lease_, std::try_to_lock);
   if (!lease.owns_lock())
     return;  // the holder runs the round: it looks at round_wanted_ when it leaves
-  const Time now = ipc::MonotonicNow();
+  NoteSender(ipc::MonotonicNow());
+  activity_.fetch_add(1);
+  Leave(lease);
+}
+
+void Runner::NoteSender(Time now) {
   // An application that only asks whether something has come is no stream of messages.
   const bool sends = bridge_->HasWork();
-  wakes_in_a_row_ = sends && now - last_wake_ < kWakeGap ? wakes_in_a_row_ + 1 : 0;
-  if (wakes_in_a_row_ >= kWakesBeforeTakeover) {
-    wakes_in_a_row_ = 0;
-    takeover_ = true;
-    taken_over_at_ = now.nanos();
-    WakeOwnThread();
-    sleeper_->Ring();
-  }
-  activity_.fetch_add(1);
-  last_wake_ = now;
-  Leave(lease);
+  wakes_in_a_row_ = sends && now - last_round_end_ < kStreamingGap ? wakes_in_a_row_ + 1 : 0;
+  if (wakes_in_a_row_ < kWakesBeforeStreaming || streaming_ || !config_.lend) return;
+  streaming_ = true;
+  bridge_->SetSleeping(ipc::StackSleep::kStreaming);
+  // To stand by and look, from wherever it sleeps.
+  WakeOwnThread();
+  sleeper_->Ring();
 }
 
 void Runner::Leave(std::unique_lock<std::mutex>& lease) {
   while (true) {
     bool received = false;
     while (round_wanted_ || bridge_->HasWork()) {
-      const RoundResult result = Round(ipc::MonotonicNow());
-      received |= result.received > 0;
-      if (result.moved >= kBulkRound) wakes_in_a_row_ = 0;
+      received |= Round(ipc::MonotonicNow()).received > 0;
     }
+    last_round_end_ = ipc::MonotonicNow();
     lease.unlock();
     if (received && lender_asleep_) sleeper_->Ring();  // its condition may hold now
     if (!round_wanted_ || !lease.try_lock()) return;

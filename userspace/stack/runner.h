@@ -4,15 +4,15 @@
 // the stack's own thread or an application thread that waits in a call and lends itself (no
 // hand-over: the thread that wants the packet takes it from the ring).
 //
-//   application thread waits     -> Lend: runs rounds until its condition holds, sleeping on the
-//   XSKs itself application thread has sent  -> Wake: when nobody runs the stack, one round on the
-//   spot nobody lends for a while     -> the own thread takes over, spins for a bounded time, then
-//   sleeps on the XSKs application threads lend     -> the own thread stands by: it looks once a
-//   period whether they still do,
-//                                   so that acknowledgements and timers never wait longer than that
-//   a busy own thread            -> keeps the lease; the application sleeps on its socket's futex
-//   several threads wait         -> those that sleep elsewhere need the own thread: it keeps the
-//   lease
+// - An application thread waits: Lend. It runs rounds until its condition holds, and sleeps on the
+//   XSKs itself. A running own thread makes room for it.
+// - An application thread has sent, and nobody runs the stack: Wake. One round on the spot.
+// - It sends message after message: streaming. One round on the spot for many messages.
+// - Nobody lends for a while: the own thread takes over, spins for a bounded time, then sleeps on
+//   the XSKs.
+// - Application threads lend or stream: the own thread stands by. It looks once a period whether
+//   they still do, so that acknowledgements and timers never wait longer than that.
+// - Several threads wait: those that sleep elsewhere need the own thread, which keeps the lease.
 //
 // Thread: Lend, Wake and Attend from any; Start and Stop from the owner. Nothing below holds a
 // lock.
@@ -36,10 +36,14 @@ namespace netchannel {
 struct RunnerConfig {
   Duration spin = Duration::Micros(50);
   bool lend = true;
+  // How long what only Housekeeping sees may wait while there is other work. A look costs system
+  // calls.
+  Duration housekeeping_period = Duration::Millis(1);
 };
 
-// What a round does besides the host and the bridge (the kernel's routes, for one). Called at most
-// once a millisecond and after each sleep.
+// What a round does besides the host and the bridge (the kernel's routes, for one). Called once a
+// period, when a sleep was ended by one of the descriptors that only it reads, and when the bridge
+// has deferred calls.
 class Housekeeping {
  public:
   virtual ~Housekeeping() = default;
@@ -74,21 +78,15 @@ class Runner {
   // it doubles up to kMaxSleep.
   static constexpr Duration kStandbyPeriod = Duration::Millis(1);
   static constexpr uint32_t kBusyCalls = 16;  // Lends and Wakes between two looks
-  // After this many rounds on the sender's thread with less than kWakeGap between them, a sender is
-  // taken for a stream of messages and the own thread is woken for it: that costs 15 us once, a
-  // round costs 1 us each.
-  static constexpr int kWakesBeforeTakeover = 8;
-  static constexpr Duration kWakeGap = Duration::Micros(20);
-  // A round that moves so much (segments and packets) is worth its cost on the sender's thread:
-  // large writes are no stream of messages, however close they come.
-  static constexpr size_t kBulkRound = 8;
-  // The stream goes on at least this long: a sender that finds its buffer full meanwhile sleeps
-  // rather than take the stack over, which would end in the same wakes again.
-  static constexpr Duration kTakeoverLasts = Duration::Millis(20);
-  // Of the last 32 rounds of the own thread, this many had work: it is saturated and keeps the
-  // lease.
-  static constexpr int kSaturatedRounds = 24;
-  static constexpr Duration kHousekeepingPeriod = Duration::Millis(1);
+  // A sender that comes back this soon after the round that its message took, so many times in a
+  // row, does nothing but send: a round a message (1 us and more) is what it waits for. From then
+  // on it rings once in kFlushBytes (ipc/abi.h), until it pauses.
+  static constexpr int kWakesBeforeStreaming = 16;
+  static constexpr Duration kStreamingGap = Duration::Micros(2);
+  // While it streams, the own thread looks whether it still comes: bounds how late the last
+  // messages of a burst leave when no call follows them. A call that waits or polls sends them at
+  // once.
+  static constexpr Duration kStreamingPeriod = Duration::Micros(250);
   // No sleep is longer: a timer that an application thread's round has set while the own thread
   // slept is at most this late (it matters for a lost lone packet only), and ringing for it would
   // cost 15 us each time.
@@ -115,7 +113,12 @@ class Runner {
   void WakeOwnThread();
   // The time now; teaches the spinning from how long the sleep was.
   Time AfterSleep(Time fell_asleep, Time deadline);
-  bool own_saturated() const;
+  // Counts how soon senders come back. Precondition: the lease.
+  void NoteSender(Time now);
+  // What applications must do when nobody runs the stack.
+  ipc::StackSleep rest() const {
+    return streaming_ ? ipc::StackSleep::kStreaming : ipc::StackSleep::kAsleep;
+  }
 
   const RunnerConfig config_;
   Host* const host_;
@@ -124,18 +127,16 @@ class Runner {
   Housekeeping* const housekeeping_;
 
   std::mutex lease_;
-  SpinPolicy spin_;                                    // under lease_
-  Time next_housekeeping_;                             // under lease_
-  Time last_wake_;                                     // under lease_
-  int wakes_in_a_row_ = 0;                             // under lease_
-  std::atomic<bool> round_wanted_{false};              // a Wake that found the lease taken
-  std::atomic<int64_t> taken_over_at_{INT64_MIN / 2};  // ns
-  std::atomic<uint32_t> round_history_{0};             // own thread: one bit a round, 1 had work
+  SpinPolicy spin_;         // under lease_
+  Time next_housekeeping_;  // under lease_
+  Time last_round_end_;     // under lease_; of a sender's round
+  int wakes_in_a_row_ = 0;  // under lease_
+  std::atomic<bool> streaming_{false};
+  std::atomic<bool> round_wanted_{false};  // a Wake that found the lease taken
   std::atomic<bool> lent_{false};
   std::atomic<bool> lender_asleep_{false};
   std::atomic<uint32_t> lend_wanted_{0};
   std::atomic<uint32_t> activity_{0};  // moves with each Lend and Wake
-  std::atomic<bool> takeover_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<uint32_t> own_event_{0};   // futex of the own thread while it stands by
   std::atomic<bool> own_parked_{false};  // stands by without a time limit

@@ -27,15 +27,18 @@ Sleeper::Sleeper(int doorbell_fd) : doorbell_fd_(doorbell_fd) {
 
 Sleeper::~Sleeper() { close(doorbell_fd_); }
 
-absl::Status Sleeper::Watch(absl::Span<const int> fds) {
-  if (fds.size() >= kMaxWatched) {
-    return absl::InvalidArgumentError(absl::StrCat("stack: ", fds.size(),
-                                                   " lanes to sleep on; at most ", kMaxWatched - 1,
-                                                   ": serve fewer queues"));
+absl::Status Sleeper::Watch(absl::Span<const int> lanes, absl::Span<const int> others) {
+  const size_t total = lanes.size() + others.size();
+  if (total >= kMaxWatched) {
+    return absl::InvalidArgumentError(absl::StrCat("stack: ", total,
+                                                   " descriptors to sleep on; at most ",
+                                                   kMaxWatched - 1, ": serve fewer queues"));
   }
   const std::lock_guard<std::mutex> hold(mutex_);
   count_ = 1;
-  for (const int fd : fds) watched_[count_++] = {.fd = fd, .events = POLLIN, .revents = 0};
+  for (const int fd : lanes) watched_[count_++] = {.fd = fd, .events = POLLIN, .revents = 0};
+  others_at_ = count_;
+  for (const int fd : others) watched_[count_++] = {.fd = fd, .events = POLLIN, .revents = 0};
   return absl::OkStatus();
 }
 
@@ -48,10 +51,11 @@ bool Sleeper::Sleep(Time now, Time deadline, const sigset_t* mask) {
   const timespec timeout{.tv_sec = wait.nanos() / 1'000'000'000,
                          .tv_nsec = wait.nanos() % 1'000'000'000};
   std::array<pollfd, kMaxWatched> fds;
-  size_t count;
+  size_t count, others_at;
   {
     const std::lock_guard<std::mutex> hold(mutex_);
     count = count_;
+    others_at = others_at_;
     std::copy_n(watched_.begin(), count, fds.begin());
   }
   const int ready = ppoll(fds.data(), count, &timeout, mask);
@@ -59,6 +63,9 @@ bool Sleeper::Sleep(Time now, Time deadline, const sigset_t* mask) {
   if ((fds[0].revents & POLLIN) != 0) {
     uint64_t rings;
     [[maybe_unused]] const ssize_t got = read(doorbell_fd_, &rings, sizeof(rings));
+  }
+  for (size_t i = others_at; i < count && ready > 0; ++i) {
+    if (fds[i].revents != 0) others_ready_.store(true, std::memory_order_relaxed);
   }
   return true;
 }

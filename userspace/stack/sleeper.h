@@ -18,6 +18,7 @@
 #include <signal.h>
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <mutex>
 
@@ -36,13 +37,15 @@ class Sleeper {
   Sleeper& operator=(const Sleeper&) = delete;
 
   // Watches these from the next Sleep on, and no others. They stay the caller's.
-  absl::Status Watch(absl::Span<const int> fds);
+  absl::Status Watch(absl::Span<const int> lanes, absl::Span<const int> others);
 
   // Returns when a watched descriptor is readable or has an error, Ring was called since the last
   // Sleep returned, or `deadline` has passed. False: a signal handler ran. `mask`: the signals that
   // are blocked meanwhile; null: as they are.
   bool Sleep(Time now, Time deadline, const sigset_t* mask = nullptr);
   void Ring();
+  // Whether one of `others` has ended a Sleep since the last time this was asked.
+  bool TakeOthersReady() { return others_ready_.exchange(false, std::memory_order_relaxed); }
 
  private:
   // The doorbell, up to 7 others (netlink, the ports' errors, control connections), and a lane a
@@ -52,9 +55,10 @@ class Sleeper {
   explicit Sleeper(int doorbell_fd);
 
   const int doorbell_fd_;
-  std::mutex mutex_;  // guards the two below, which a sleeper copies
+  std::mutex mutex_;  // guards the three below, which a sleeper copies
   std::array<pollfd, kMaxWatched> watched_;
-  size_t count_ = 1;
+  size_t count_ = 1, others_at_ = 1;
+  std::atomic<bool> others_ready_{false};
 };
 
 }  // namespace netchannel

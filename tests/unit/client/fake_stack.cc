@@ -371,7 +371,7 @@ int FakeStack::Shutdown(uint32_t slot, uint32_t directions) {
 void FakeStack::Close(uint32_t slot) {
   Socket& socket = sockets_[slot];
   Update(slot);
-  for (const uint32_t waiting : side_.TakeUnaccepted(slot)) {
+  for (const uint32_t waiting : side_.Unaccepted(slot)) {
     Abort(waiting, ECONNRESET);
     Drop(waiting);
   }

@@ -58,6 +58,27 @@ TEST_F(DoorbellTest, PositionsMayWrap) {
   EXPECT_FALSE(consumer_.Pop());
 }
 
+TEST_F(DoorbellTest, AHoleIsSkippedWhenItStays) {
+  region_.view().doorbells()->tail.fetch_add(1);  // by a producer that dies here
+  producer_.Push(7);
+  EXPECT_FALSE(consumer_.Pop());
+  EXPECT_FALSE(consumer_.SkipHole());
+  EXPECT_TRUE(consumer_.SkipHole());
+  EXPECT_EQ(consumer_.Pop()->index, 7u);
+  EXPECT_FALSE(consumer_.SkipHole());
+}
+
+TEST_F(DoorbellTest, AProducerBehindASkippedHoleIsHeardInTheNextLap) {
+  const uint32_t count = region_.view().layout().doorbell_count;
+  region_.view().doorbells()->tail.fetch_add(1);
+  consumer_.SkipHole();
+  EXPECT_TRUE(consumer_.SkipHole());
+  for (uint32_t i = 0; i < 2 * count; ++i) {
+    producer_.Push(i % 16);
+    ASSERT_EQ(consumer_.Pop()->index, i % 16);
+  }
+}
+
 TEST_F(DoorbellTest, ValuesOutOfRangeAreABreach) {
   producer_.Push(16);
   producer_.Push(kDoorbellCall | kCalls);

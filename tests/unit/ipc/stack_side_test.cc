@@ -67,20 +67,46 @@ TEST_F(StackSideTest, FreeingTwiceOrOutOfRangeDoesNothing) {
   EXPECT_FALSE(side_.AllocateSlot());
 }
 
+// Blocks of 512 bytes that the region's file has.
+int64_t Blocks(const Region& region) {
+  struct stat info;
+  fstat(region.fd(), &info);
+  return info.st_blocks;
+}
+
 TEST_F(StackSideTest, AFreedSlotsMemoryGoesBack) {
+  constexpr uint64_t kBytes = 32 * 1024;
+  Region region = *Region::Create({16, kBytes});
+  StackSide side(region.view());
+  const uint32_t slot = *side.AllocateSlot();
+  const int64_t before = Blocks(region);
+  std::memset(side.SendRing(slot).base, 1, kBytes);
+  std::memset(side.ReceiveRing(slot).base, 1, kBytes);
+  region.view().slot(slot)->written.store(kBytes);
+  state_.received = kBytes;
+  side.Publish(slot, state_);
+  EXPECT_EQ(Blocks(region) - before, 128);
+  side.FreeSlot(slot);
+  EXPECT_EQ(Blocks(region), before);
+}
+
+TEST_F(StackSideTest, AShortConnectionsMemoryIsUsedAgain) {
   const uint32_t slot = *side_.AllocateSlot();
-  struct stat before, used, after;
-  fstat(region_.fd(), &before);
-  std::memset(side_.SendRing(slot).base, 1, 4096);
-  std::memset(side_.ReceiveRing(slot).base, 1, 4096);
-  Shared(slot)->written.store(4096);
-  state_.received = 4096;
-  side_.Publish(slot, state_);
-  fstat(region_.fd(), &used);
+  side_.SendRing(slot).base[0] = std::byte{1};
+  Shared(slot)->written.store(1);
+  const int64_t used = Blocks(region_);
   side_.FreeSlot(slot);
-  fstat(region_.fd(), &after);
-  EXPECT_EQ(used.st_blocks - before.st_blocks, 16);
-  EXPECT_EQ(after.st_blocks, before.st_blocks);
+  EXPECT_EQ(Blocks(region_), used);
+  EXPECT_EQ(side_.AllocateSlot(), slot);
+}
+
+TEST_F(StackSideTest, AScribbledHeaderIsNoticed) {
+  EXPECT_TRUE(side_.IsIntact());
+  region_.view().doorbells()->tail.store(1u << 30);
+  EXPECT_FALSE(side_.IsIntact());
+  region_.view().doorbells()->tail.store(0);
+  region_.view().header()->ring_bytes += 1;
+  EXPECT_FALSE(side_.IsIntact());
 }
 
 TEST_F(StackSideTest, PublishStoresAndMovesTheEvent) {
@@ -315,19 +341,19 @@ TEST_F(ListenerTest, UnacceptedConnectionsComeBackAndForgedOnesDoNot) {
   const uint32_t waiting = *side_.AllocateSlot();
   side_.PushAccept(listener_, waiting);
   side_.PushAccept(listener_, 0xffff);
-  EXPECT_EQ(side_.TakeUnaccepted(listener_), std::vector<uint32_t>{waiting});
+  EXPECT_EQ(side_.Unaccepted(listener_), std::vector<uint32_t>{waiting});
 }
 
 TEST_F(ListenerTest, AForgedPositionNamesNoConnections) {
   side_.PushAccept(listener_, *side_.AllocateSlot());
   Shared(listener_)->consumed.store(1000);
-  EXPECT_TRUE(side_.TakeUnaccepted(listener_).empty());
+  EXPECT_TRUE(side_.Unaccepted(listener_).empty());
 }
 
 TEST_F(StackSideTest, ASocketThatDoesNotListenHasNoConnections) {
   const uint32_t slot = Connected();
   Shared(slot)->consumed.store(5);
-  EXPECT_TRUE(side_.TakeUnaccepted(slot).empty());
+  EXPECT_TRUE(side_.Unaccepted(slot).empty());
 }
 
 TEST_F(StackSideTest, DisconnectClosesEverySocket) {

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What applications ask for: doorbells, calls, positions; and the inspection of what they left
+// undone.
+#include <cerrno>
+
+#include "stack/bridge.h"
+#include "stack/shared_forms.h"
+
+namespace netchannel {
+
+size_t Bridge::Serve(Time now) {
+  size_t served = 0;
+  // One that is evicted leaves the list.
+  for (size_t i = 0; i < looked_at_.size(); ++i) {
+    const uint32_t owner = looked_at_[i];
+    served += ServeApplication(now, owner, *applications_[owner]);
+    if (i >= looked_at_.size() || looked_at_[i] != owner) --i;
+  }
+  return served;
+}
+
+size_t Bridge::ServeApplication(Time now, uint32_t owner, Application& application) {
+  size_t served = 0;
+  while (served < kServeBudget) {
+    const std::optional<ipc::Doorbell> bell = application.side->PopDoorbell();
+    if (!bell) break;
+    ++served;
+    switch (bell->kind) {
+      case ipc::Doorbell::Kind::kSocket:
+        ServeSocket(now, application, bell->index);
+        break;
+      case ipc::Doorbell::Kind::kCall:
+        ServeCall(now, owner, application, bell->index);
+        break;
+      case ipc::Doorbell::Kind::kBreach:
+        application.breaches = kMaxBreaches;
+        break;
+    }
+    if (application.breaches >= kMaxBreaches) {
+      Evict(now, owner);
+      break;
+    }
+  }
+  if (served > 0) application.rang_at = now;
+  return served;
+}
+
+void Bridge::ServeSocket(Time now, Application& application, uint32_t slot) {
+  application.side->ClearDirty(slot);
+  const SocketId socket = application.SocketOf(slot);
+  if (socket != kNoSocket) TakePositions(now, application, socket, slot);
+}
+
+void Bridge::TakePositions(Time now, Application& application, SocketId socket, uint32_t slot) {
+  const ipc::Positions positions = application.side->ReadPositions(slot);
+  if (positions.error_taken) sockets_->ClearError(socket);
+  const SocketView* view = sockets_->View(socket);
+  if (view == nullptr) return;
+  if (view->state == SocketState::kListening) {
+    HandOverConnections(application, socket, slot);
+    return;
+  }
+  // Other errors say that the connection is over, which the socket's view tells; what has arrived
+  // is still to be read.
+  if (sockets_->OnWritten(now, socket, positions.written) == EPROTO ||
+      sockets_->OnConsumed(now, socket, positions.consumed) == EPROTO) {
+    // Positions that no lawful client library writes: this socket is not to be trusted any more.
+    ++application.breaches;
+    CloseSocket(now, application, socket, slot);
+  }
+}
+
+void Bridge::ServeCall(Time now, uint32_t owner, Application& application, uint32_t call) {
+  const std::optional<ipc::CallRequest> request = application.side->TakeCall(call);
+  if (!request) return;
+  if (request->op == ipc::Op::kCreate) {
+    const SocketLayer::Created created = sockets_->Create(owner);
+    if (created.error == 0) {
+      application.SetSocket(created.buffers.slot, created.socket);
+      PublishSocket(created.socket);
+    }
+    application.side->CompleteCall(call, created.error,
+                                   created.error == 0 ? created.buffers.slot : ipc::kNoIndex);
+    return;
+  }
+  if (request->op == ipc::Op::kReportFallback) {
+    application.side->CompleteCall(call, ReportFallback(now, application, *request));
+    return;
+  }
+  ServeOnSocket(now, owner, application, call, *request, deferring_);
+}
+
+void Bridge::ServeOnSocket(Time now, uint32_t owner, Application& application, uint32_t call,
+                           const ipc::CallRequest& request, bool may_defer) {
+  const SocketId socket = application.SocketOf(request.socket);
+  const int error = socket == kNoSocket ? EBADF : Execute(now, application, socket, request);
+  if (may_defer && (error == EADDRINUSE || error == EADDRNOTAVAIL)) {
+    deferred_.push_back({owner, call, request});
+    return;
+  }
+  // The caller finds the outcome in its slot when the call returns.
+  if (socket != kNoSocket && request.op != ipc::Op::kClose) PublishSocket(socket);
+  // Who waits for the socket must know that this end has been shut.
+  if (error == 0 && request.op == ipc::Op::kShutdown) application.side->Touch(request.socket);
+  application.side->CompleteCall(call, error);
+}
+
+void Bridge::ServeDeferred(Time now) {
+  std::vector<Deferred> calls;
+  calls.swap(deferred_);
+  for (const Deferred& deferred : calls) {
+    Application* application = Find(deferred.owner);
+    if (application == nullptr || application->evicted) continue;
+    ServeOnSocket(now, deferred.owner, *application, deferred.call, deferred.request, false);
+  }
+}
+
+int Bridge::ReportFallback(Time now, const Application& application,
+                           const ipc::CallRequest& request) {
+  if (request.argument >= static_cast<uint32_t>(ipc::FallbackReason::kCount)) return EINVAL;
+  fallbacks_.Add(now, application.info, FromShared(request.address),
+                 static_cast<ipc::FallbackReason>(request.argument));
+  return 0;
+}
+
+int Bridge::Bind(const Application& application, SocketId socket, const wire::IpEndpoint& local) {
+  PortRule* const rule = application.rights.ports;
+  if (rule != nullptr && local.port != 0 && !rule->MayBind(application.info, local.port)) {
+    return EACCES;
+  }
+  return sockets_->Bind(socket, local);
+}
+
+int Bridge::Execute(Time now, Application& application, SocketId socket,
+                    const ipc::CallRequest& request) {
+  switch (request.op) {
+    case ipc::Op::kBind:
+      return Bind(application, socket, FromShared(request.address));
+    case ipc::Op::kListen:
+      return sockets_->Listen(socket, request.argument);
+    case ipc::Op::kConnect:
+      return sockets_->Connect(now, socket, FromShared(request.address));
+    case ipc::Op::kShutdown:
+      if (request.argument < 1 || request.argument > 3) return EINVAL;
+      TakePositions(now, application, socket, request.socket);
+      return sockets_->Shutdown(now, socket, static_cast<SocketLayer::Direction>(request.argument));
+    case ipc::Op::kSetOptions:
+      return sockets_->SetOptions(socket, FromShared(request.options, application.info.uid));
+    case ipc::Op::kClose:
+      TakePositions(now, application, socket, request.socket);
+      if (application.SocketOf(request.socket) == socket) {
+        CloseSocket(now, application, socket, request.socket);
+      }
+      return 0;
+    case ipc::Op::kCreate:
+    case ipc::Op::kReportFallback:
+      break;
+  }
+  return EINVAL;
+}
+
+// ---- what nobody rings for ----
+
+void Bridge::Tend(Time now) {
+  QuietenIdle(now);
+  Inspect(now);
+}
+
+void Bridge::Inspect(Time now) {
+  if (now < next_inspection_) return;
+  for (uint32_t left = kInspectedAtOnce; left > 0; --left) {
+    if (inspected_owner_ >= applications_.size()) {
+      inspected_owner_ = 0;
+      next_inspection_ = now + kInspectionPeriod;
+      return;
+    }
+    Application* application = Find(inspected_owner_);
+    const bool alive = application != nullptr && !application->ending && !application->evicted &&
+                       (inspected_slot_ > 0 || InspectRegion(now, inspected_owner_, *application));
+    if (!alive || inspected_slot_ >= application->socket_of.size()) {
+      ++inspected_owner_;
+      inspected_slot_ = 0;
+      continue;
+    }
+    // In the ring as well, or nobody will ever put it there.
+    if (application->side->IsDirty(inspected_slot_)) {
+      ServeSocket(now, *application, inspected_slot_);
+    }
+    ++inspected_slot_;
+  }
+}
+
+bool Bridge::InspectRegion(Time now, uint32_t owner, Application& application) {
+  if (!application.side->IsIntact() || application.breaches >= kMaxBreaches) {
+    Evict(now, owner);
+    return false;
+  }
+  if (application.side->HasDoorbell()) OnRung(now, owner);
+  if (!application.side->SkipHole()) return true;
+  // Whoever comes behind the hole may wait already; a socket's `dirty` is looked at by the walk.
+  for (uint32_t call = 0; call < ipc::kCalls; ++call) ServeCall(now, owner, application, call);
+  return true;
+}
+
+}  // namespace netchannel

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stack/live_interface.h"
+
+#include "absl/strings/str_cat.h"
+#include "stack/host_config.h"
+
+namespace netchannel {
+
+absl::StatusOr<std::unique_ptr<LiveInterface>> LiveInterface::Open(const Config& config) {
+  const auto interface = xdp::QueryInterface(config.interface);
+  if (!interface.ok()) return interface.status();
+  if (!interface->up) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "interface ", interface->name, ": is down; run `ip link set ", interface->name, " up`"));
+  }
+  const auto of_interface = xdp::InterfaceAddresses(config.interface);
+  if (!of_interface.ok()) return of_interface.status();
+  auto addresses = ChooseAddresses(config, *of_interface);
+  if (!addresses.ok()) return addresses.status();
+  auto live = std::unique_ptr<LiveInterface>(new LiveInterface());
+  live->addresses_ = *std::move(addresses);
+  const auto device_config = MakeDeviceConfig(config, live->addresses_, *interface);
+  if (!device_config.ok()) return device_config.status();
+  auto device = XdpDevice::Open(*device_config);
+  if (!device.ok()) return device.status();
+  live->device_ = *std::move(device);
+  auto hops = NetlinkNextHops::Open(static_cast<int>(interface->ifindex));
+  if (!hops.ok()) return hops.status();
+  live->hops_ = *std::move(hops);
+  return live;
+}
+
+absl::Status LiveInterface::Watch(RunningStack& stack, const std::vector<int>& more) {
+  std::vector<int> also = {device_->error_fd(), hops_->fd()};
+  also.insert(also.end(), more.begin(), more.end());
+  return stack.WatchLanes(device_->lanes(), also);
+}
+
+void LiveInterface::Poll(Time now, RunningStack& stack, const std::vector<int>& more) {
+  hops_->Poll();
+  for (int i = 0; i < kMaxErrorsPerPoll; ++i) {
+    const std::optional<Unreachable> error = device_->PollUnreachable();
+    if (!error) break;
+    stack.host().driver().OnUnreachable(now, *error);
+  }
+  if (now < next_supervision_) return;
+  next_supervision_ = now + kSupervisePeriod;
+  // A device that cannot be rebuilt stays silent; its sessions then end with ETIMEDOUT, which each
+  // socket learns.
+  const absl::StatusOr<bool> rebuilt = device_->Supervise(now);
+  if (!rebuilt.ok() || !*rebuilt) return;
+  // As many as before, so they fit.
+  Watch(stack, more).IgnoreError();
+}
+
+}  // namespace netchannel

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a stack on a real interface stands on: its addresses, the AF_XDP device and the kernel's
+// routes; and the looking after them that a round does now and then.
+//
+// Owner: EmbeddedStack or the daemon. Thread: Open and the destructor in the interface's network
+// namespace; Poll and device() under the lease. Errors: Open says operation, object and cure in one
+// line, and leaves nothing behind.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "netdriver/neighbours.h"
+#include "netdriver/xdp/xdp_device.h"
+#include "stack/config.h"
+#include "stack/running_stack.h"
+
+namespace netchannel {
+
+class LiveInterface {
+ public:
+  // `config` has an interface.
+  static absl::StatusOr<std::unique_ptr<LiveInterface>> Open(const Config& config);
+
+  const std::vector<wire::IpAddress>& addresses() const { return addresses_; }
+  XdpDevice& device() { return *device_; }
+  NextHops* hops() { return hops_.get(); }
+
+  // The stack sleeps on the lanes, on what Poll reads, and on `more`.
+  absl::Status Watch(RunningStack& stack, const std::vector<int>& more = {});
+  // Follows the kernel's routes and the ports' ICMP errors; once a second looks whether the device
+  // still works. `more` as in Watch, should the lanes' descriptors change.
+  void Poll(Time now, RunningStack& stack, const std::vector<int>& more = {});
+
+ private:
+  static constexpr Duration kSupervisePeriod = Duration::Seconds(1);
+  // ICMP errors that one Poll takes in; the rest waits for the next one.
+  static constexpr int kMaxErrorsPerPoll = 64;
+
+  LiveInterface() = default;
+
+  std::vector<wire::IpAddress> addresses_;
+  std::unique_ptr<XdpDevice> device_;
+  std::unique_ptr<NetlinkNextHops> hops_;
+  Time next_supervision_;
+};
+
+}  // namespace netchannel
