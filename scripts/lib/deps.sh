@@ -17,7 +17,7 @@ NC_PACKAGES=(
   # what the scripts run
   git python3 iproute2 iputils-ping ethtool jq util-linux procps
   # programs that run on NetChannel in tests and measurements
-  redis-server redis-tools iperf3 curl socat openssh-server openssh-client
+  redis-server redis-tools iperf3 curl socat openssh-server openssh-client nginx-light
 )
 
 nc_missing_packages() {

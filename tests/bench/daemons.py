@@ -48,18 +48,18 @@ class Daemons:
     def socket(self, end):
         return f"{self.directory.name}/{end}.sock"
 
-    def inside(self, end, *command, app_class="throughput"):
-        """The command there, on NetChannel and nothing else."""
+    def inside(self, end, *command, flags=()):
+        """The command there, on NetChannel and nothing else. `flags`: further ones of `netchannel run`."""
         return self.link.inside(end, "env", f"NETCHANNEL_DAEMON={self.socket(end)}", self.binary, "run", "--strict",
-                                "--class", app_class, "--", *command)
+                                *flags, "--", *command)
 
 
-def bench_run(binary, daemons, workload, *flags, app_class="throughput", client=(), seconds=2):
+def bench_run(binary, daemons, workload, flags=(), client=(), seconds=2):
     """As measure.measure, over the daemons."""
-    common = [binary, "bench", workload, "--over", "tcp", "--nodelay", *flags]
-    server = daemons.inside("a", *common, "--server", "--once", app_class=app_class)
+    common = [binary, "bench", workload, "--over", "tcp", "--nodelay"]
+    server = daemons.inside("a", *common, "--server", "--once", flags=flags)
     there = daemons.inside("b", *common, "--connect", ADDRESS["a"], "--seconds", seconds, "--json", *client,
-                           app_class=app_class)
+                           flags=flags)
     return run_pair(server, there, seconds)
 
 
@@ -94,7 +94,8 @@ def pingpong_rows(context):
     with Daemons(context.binary) as daemons, Link(MTU) as plain:
         ours, tcp = in_turns(
             context.rounds,
-            lambda: bench_run(context.binary, daemons, "pingpong", "--spin", app_class="latency", client=client),
+            lambda: bench_run(context.binary, daemons, "pingpong", flags=("--spin", "--class", "latency"),
+                              client=client),
             lambda: measure(context.binary, plain, "pingpong", "tcp",
                             both=("--nodelay", "--spin", "--congestion", "cubic"), client=client))
     return [
