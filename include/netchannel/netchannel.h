@@ -151,6 +151,8 @@ enum nc_option
       19, /* 0 or 1: nc_connect fails with EPROTONOSUPPORT when the peer's kernel says that
            * there is no stack, or none answers within peers.probe_ms, and at once while that
            * is remembered: for who can go another way. 0: it goes on asking until ETIMEDOUT */
+  NC_REUSEPORT = 20, /* 0 or 1, before bind: several sockets of one user listen on the port, all with
+                      * this option, and take new connections in turn */
 };
 int nc_setopt(nc_socket* socket, enum nc_option option, int value);
 int nc_getopt(nc_socket* socket, enum nc_option option, int* value);
