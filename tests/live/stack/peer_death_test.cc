@@ -64,8 +64,8 @@ TEST_F(PeerDeathTest, WriterIsToldAtOnceByThePeersKernel) {
   ASSERT_NO_FATAL_FAILURE(MakeHosts(1500));
   Process server = Start(kB, {"bench", "stream", "--server"});
   ASSERT_TRUE(server.WaitForOutput("ready\n")) << server.err();
-  Process client = Start(kA, {"bench", "stream"},
-                         {"--connect", NamespacePair::Address(kB), "--seconds", "60"});
+  Process client =
+      Start(kA, {"bench", "stream"}, {"--connect", NamespacePair::Address(kB), "--seconds", "60"});
   ASSERT_TRUE(Eventually(client, [&] {
     const Json status = StatusOf(kB);
     return status.is_object() && status["counters"].value("bytes_received", 0) > 10'000;
