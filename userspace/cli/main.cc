@@ -10,6 +10,7 @@
 #include "cli/config_command.h"
 #include "cli/copy_command.h"
 #include "cli/interrupt.h"
+#include "cli/run_command.h"
 #include "cli/status_command.h"
 
 namespace netchannel::cli {
@@ -35,10 +36,12 @@ int Main(int argc, char** argv) {
   StatusOptions status_options;
   CopyOptions copy_options;
   ConfigOptions config_options;
+  RunOptions run_options;
   const CLI::App* const bench = AddBenchCommand(app, bench_options);
   const CLI::App* const copy = AddCopyCommand(app, copy_options);
   const CLI::App* const status = AddStatusCommand(app, status_options);
   const CLI::App* const config = AddConfigCommand(app, config_options);
+  const CLI::App* const run = AddRunCommand(app, run_options);
   const CLI::App* const version = app.add_subcommand("version", "print the version");
   try {
     app.parse(argc, argv);
@@ -47,6 +50,8 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "netchannel: %s (see netchannel --help)\n", error.what());
     return kExitError;
   }
+  // Before anything is set up here that the program would inherit.
+  if (*run) return Report(RunProgram(run_options));
   InstallInterruptHandlers();
   if (*bench) return Report(RunBench(bench_options));
   if (*copy) return Report(RunCopy(copy_options));

@@ -82,6 +82,10 @@ nc_socket* MakeListener(int fd, Description* socket, const sockaddr_storage& loc
   }
   // The kernel has said that the port may be had; connections of an earlier listener may hold it.
   nc_setopt(made, NC_REUSEADDR, 1);
+  int reuse_port = 0;
+  socklen_t length = sizeof(reuse_port);
+  Real().getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &reuse_port, &length);
+  if (reuse_port != 0) nc_setopt(made, NC_REUSEPORT, 1);
   const int flags = Real().fcntl(fd, F_GETFL);
   nc_setopt(made, NC_NONBLOCK, (flags & O_NONBLOCK) != 0 ? 1 : 0);
   const auto* const address = reinterpret_cast<const sockaddr*>(&local);

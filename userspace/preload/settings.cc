@@ -13,6 +13,7 @@
 #include <mutex>
 
 #include "client/fallback.h"
+#include "preload/companion.h"
 #include "preload/real.h"
 
 namespace netchannel::preload {
@@ -92,6 +93,7 @@ nc_stack* Stack() {
   const std::lock_guard lock(connecting);
   if (nc_stack* known = KnownStack(); known != nullptr) return known;
   const int saved = errno;
+  if (UsesIoUring()) return nullptr;
   nc_stack* connected = nc_stack_connect(DaemonPath());
   if (connected == nullptr) {
     // Nothing listens there: that is what `netchannel run` tells, and the kernel serves. Anything
