@@ -130,10 +130,14 @@ enum nc_option
   NC_NONBLOCK = 2,  /* 0 or 1 */
   NC_NODELAY = 3,   /* 0 or 1; a lone message is never delayed, so this is kept and has no effect */
   NC_REUSEADDR = 4, /* 0 or 1 */
+  /* Keepalive. The stack probes every peer that it has connections to, all of them at once, as
+   * often as session.keepalive_ms of its configuration says, whether sockets ask for it or not; a
+   * peer that has gone ends its connections with ETIMEDOUT. So these four are kept and read back,
+   * and have no effect of their own. */
   NC_KEEPALIVE = 5, /* 0 or 1 */
   NC_KEEPIDLE_MS = 6,
   NC_KEEPINTERVAL_MS = 7,
-  NC_KEEPCOUNT = 8,
+  NC_KEEPCOUNT = 8, /* 1 to 127 */
   NC_USER_TIMEOUT_MS =
       9, /* unacknowledged data for this long: ETIMEDOUT (RFC 5482). 0: the stack's default */
   NC_LINGER_MS = 10, /* -1 off (default), 0 abort at close, else close waits at most this long */
@@ -151,8 +155,8 @@ enum nc_option
       19, /* 0 or 1: nc_connect fails with EPROTONOSUPPORT when the peer's kernel says that
            * there is no stack, or none answers within peers.probe_ms, and at once while that
            * is remembered: for who can go another way. 0: it goes on asking until ETIMEDOUT */
-  NC_REUSEPORT = 20, /* 0 or 1, before bind: several sockets of one user listen on the port, all with
-                      * this option, and take new connections in turn */
+  NC_REUSEPORT = 20, /* 0 or 1, before bind: several sockets of one user listen on the port, all
+                      * with this option, and take new connections in turn */
 };
 int nc_setopt(nc_socket* socket, enum nc_option option, int value);
 int nc_getopt(nc_socket* socket, enum nc_option option, int* value);
