@@ -4,6 +4,7 @@
 // kernel's in turn.
 #include <errno.h>
 
+#include "preload/own_calls.h"
 #include "preload/polling.h"
 #include "preload/real.h"
 #include "preload/settings.h"
@@ -131,3 +132,6 @@ int accept(int fd, struct sockaddr* address, socklen_t* length) {
 }
 
 }  // extern "C"
+
+NETCHANNEL_OWN_CALL(accept);
+NETCHANNEL_OWN_CALL(accept4);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "preload/own_calls.h"
 #include "preload/real.h"
 #include "preload/sockets.h"
 #include "preload/table.h"
@@ -123,3 +124,9 @@ int dup3(int fd, int to, int flags) noexcept {
 }
 
 }  // extern "C"
+
+NETCHANNEL_OWN_CALL(close);
+NETCHANNEL_OWN_CALL(close_range);
+NETCHANNEL_OWN_CALL(dup);
+NETCHANNEL_OWN_CALL(dup2);
+NETCHANNEL_OWN_CALL(dup3);

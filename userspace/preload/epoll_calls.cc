@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "preload/epoll.h"
+#include "preload/own_calls.h"
 #include "preload/real.h"
 #include "preload/sockets.h"
 #include "preload/table.h"
@@ -129,3 +130,8 @@ int epoll_pwait2(int epfd, struct epoll_event* events, int capacity, const struc
 }
 
 }  // extern "C"
+
+NETCHANNEL_OWN_CALL(epoll_ctl);
+NETCHANNEL_OWN_CALL(epoll_wait);
+NETCHANNEL_OWN_CALL(epoll_pwait);
+NETCHANNEL_OWN_CALL(epoll_pwait2);

@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "preload/io.h"
+#include "preload/own_calls.h"
 #include "preload/polling.h"
 #include "preload/real.h"
 
@@ -165,3 +166,5 @@ ssize_t splice(int from, off64_t* from_offset, int to, off64_t* to_offset, size_
 }
 
 }  // extern "C"
+
+NETCHANNEL_OWN_CALL(sendfile);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "preload/own_calls.h"
 #include "preload/real.h"
 #include "preload/sockets.h"
 
@@ -232,3 +233,13 @@ ssize_t __recvfrom_chk(int fd, void* data, size_t length, size_t room, int flags
 }
 
 }  // extern "C"
+
+NETCHANNEL_OWN_CALL(read);
+NETCHANNEL_OWN_CALL(write);
+NETCHANNEL_OWN_CALL(readv);
+NETCHANNEL_OWN_CALL(writev);
+NETCHANNEL_OWN_CALL(preadv2);
+NETCHANNEL_OWN_CALL(pwritev2);
+NETCHANNEL_OWN_CALL(send);
+NETCHANNEL_OWN_CALL(recv);
+NETCHANNEL_OWN_CALL(recvfrom);

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "preload/io.h"
+#include "preload/own_calls.h"
 #include "preload/real.h"
 #include "preload/settings.h"
 #include "preload/sockets.h"
@@ -129,3 +130,8 @@ int recvmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags,
 }
 
 }  // extern "C"
+
+NETCHANNEL_OWN_CALL(sendmsg);
+NETCHANNEL_OWN_CALL(recvmsg);
+NETCHANNEL_OWN_CALL(sendmmsg);
+NETCHANNEL_OWN_CALL(recvmmsg);

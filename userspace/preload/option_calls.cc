@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 
 #include "preload/options.h"
+#include "preload/own_calls.h"
 #include "preload/real.h"
 #include "preload/sockets.h"
 #include "preload/table.h"
@@ -196,3 +197,8 @@ int sockatmark(int fd) noexcept {
 }
 
 }  // extern "C"
+
+NETCHANNEL_OWN_CALL(getsockopt);
+NETCHANNEL_OWN_CALL(setsockopt);
+NETCHANNEL_OWN_CALL(fcntl);
+NETCHANNEL_OWN_CALL(ioctl);

@@ -14,6 +14,7 @@
 #include "ipc/futex.h"
 #include "preload/connecting.h"
 #include "preload/events.h"
+#include "preload/own_calls.h"
 #include "preload/poll_set.h"
 #include "preload/real.h"
 #include "preload/settings.h"
@@ -219,3 +220,6 @@ int ppoll(struct pollfd* fds, nfds_t count, const struct timespec* timeout, cons
 }
 
 }  // extern "C"
+
+NETCHANNEL_OWN_CALL(poll);
+NETCHANNEL_OWN_CALL(ppoll);

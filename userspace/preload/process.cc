@@ -37,6 +37,7 @@ namespace {
 
 constexpr char kPreload[] = "LD_PRELOAD=";
 constexpr size_t kPreloadLength = sizeof(kPreload) - 1;
+constexpr char kDaemon[] = "NETCHANNEL_DAEMON=";
 
 const std::string& OwnPath() {
   static const std::string* const path = [] {
@@ -45,6 +46,13 @@ const std::string& OwnPath() {
     return new std::string(info.dli_fname != nullptr ? info.dli_fname : "");
   }();
   return *path;
+}
+
+// Empty: the default.
+const std::string& DaemonEntry() {
+  static const std::string* const entry =
+      new std::string(DaemonPath() != nullptr ? std::string(kDaemon) + DaemonPath() : "");
+  return *entry;
 }
 
 bool Survives(int fd) {
@@ -73,14 +81,20 @@ void KeepCompanions(bool keep) {
   });
 }
 
-// Index of LD_PRELOAD in `environment`, or its length.
-size_t FindPreload(char* const* environment, size_t* count) {
-  size_t at = 0, found = SIZE_MAX;
-  for (; environment[at] != nullptr; ++at) {
-    if (std::strncmp(environment[at], kPreload, kPreloadLength) == 0) found = at;
+// Index of the entry that begins with `name` ("LD_PRELOAD="), or the environment's length.
+size_t Find(char* const* environment, const char* name) {
+  size_t at = 0;
+  while (environment[at] != nullptr &&
+         std::strncmp(environment[at], name, std::strlen(name)) != 0) {
+    ++at;
   }
-  *count = at;
-  return std::min(found, at);
+  return at;
+}
+
+size_t Length(char* const* environment) {
+  size_t length = 0;
+  while (environment[length] != nullptr) ++length;
+  return length;
 }
 
 // Calls `exec(environment)` with what the new image needs. No heap: it may be a child of vfork().
@@ -89,19 +103,25 @@ int WithEnvironment(char* const* environment, F exec) {
   bool any = false;
   ForEachKept([&](int, const Description*) { any = true; });
   if (!any || environment == nullptr || OwnPath().empty()) return exec(environment);
-  size_t count;
-  const size_t at = FindPreload(environment, &count);
-  const bool has = at < count;
-  if (has && std::strstr(environment[at], OwnPath().c_str()) != nullptr) return exec(environment);
-  const char* const other = has ? environment[at] + kPreloadLength : "";
+  const size_t count = Length(environment), at = Find(environment, kPreload);
+  const char* const other = at < count ? environment[at] + kPreloadLength : "";
+  if (std::strstr(other, OwnPath().c_str()) != nullptr) return exec(environment);
   const size_t size = kPreloadLength + OwnPath().size() + std::strlen(other) + 2;
   auto* const entry = static_cast<char*>(alloca(size));
   std::snprintf(entry, size, "%s%s%s%s", kPreload, OwnPath().c_str(), *other != '\0' ? ":" : "",
                 other);
-  auto** const changed = static_cast<char**>(alloca((count + 2) * sizeof(char*)));
-  std::memcpy(changed, environment, (count + 1) * sizeof(char*));
+  auto** const changed = static_cast<char**>(alloca((count + 3) * sizeof(char*)));
+  std::memcpy(changed, environment, count * sizeof(char*));
+  size_t end = count;
   changed[at] = entry;
-  if (!has) changed[count + 1] = nullptr;
+  if (at == count) ++end;
+  changed[end] = nullptr;
+  // Whose sockets they are.
+  const std::string& daemon = DaemonEntry();
+  if (!daemon.empty() && changed[Find(changed, kDaemon)] == nullptr) {
+    changed[end++] = const_cast<char*>(daemon.c_str());
+    changed[end] = nullptr;
+  }
   return exec(const_cast<char* const*>(changed));
 }
 
@@ -174,6 +194,7 @@ __attribute__((constructor)) void Start() {
   pthread_atfork(&BeforeFork, &AfterForkInParent, &AfterForkInChild);
   GetSettings();
   OwnPath();
+  DaemonEntry();
   FindInherited();
   TakeStandardStreams();
   errno = saved;

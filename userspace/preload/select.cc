@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "preload/own_calls.h"
 #include "preload/polling.h"
 #include "preload/real.h"
 #include "preload/settings.h"
@@ -138,3 +139,5 @@ int pselect(int count, fd_set* read, fd_set* write, fd_set* except, const struct
 }
 
 }  // extern "C"
+
+NETCHANNEL_OWN_CALL(select);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 
+#include "preload/own_calls.h"
 #include "preload/real.h"
 #include "preload/settings.h"
 #include "preload/sockets.h"
@@ -148,3 +149,11 @@ int getpeername(int fd, struct sockaddr* address, socklen_t* length) noexcept {
 }
 
 }  // extern "C"
+
+NETCHANNEL_OWN_CALL(socket);
+NETCHANNEL_OWN_CALL(bind);
+NETCHANNEL_OWN_CALL(listen);
+NETCHANNEL_OWN_CALL(connect);
+NETCHANNEL_OWN_CALL(shutdown);
+NETCHANNEL_OWN_CALL(getsockname);
+NETCHANNEL_OWN_CALL(getpeername);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <sys/syscall.h>
 
+#include "preload/own_calls.h"
 #include "preload/real.h"
 #include "preload/settings.h"
 #include "preload/table.h"
@@ -77,27 +78,27 @@ long OnStream(long number, const Arguments& of) {
   const int fd = Int(of.a);
   switch (number) {
     case SYS_read:
-      return read(fd, Pointer<void>(of.b), Size(of.c));
+      return own_read(fd, Pointer<void>(of.b), Size(of.c));
     case SYS_write:
-      return write(fd, Pointer<const void>(of.b), Size(of.c));
+      return own_write(fd, Pointer<const void>(of.b), Size(of.c));
     case SYS_readv:
-      return readv(fd, Pointer<const iovec>(of.b), Int(of.c));
+      return own_readv(fd, Pointer<const iovec>(of.b), Int(of.c));
     case SYS_writev:
-      return writev(fd, Pointer<const iovec>(of.b), Int(of.c));
+      return own_writev(fd, Pointer<const iovec>(of.b), Int(of.c));
     case SYS_sendto:
-      return send(fd, Pointer<const void>(of.b), Size(of.c), Int(of.d));
+      return own_send(fd, Pointer<const void>(of.b), Size(of.c), Int(of.d));
     case SYS_recvfrom:
-      return recvfrom(fd, Pointer<void>(of.b), Size(of.c), Int(of.d), Pointer<sockaddr>(of.e),
-                      Pointer<socklen_t>(of.f));
+      return own_recvfrom(fd, Pointer<void>(of.b), Size(of.c), Int(of.d), Pointer<sockaddr>(of.e),
+                          Pointer<socklen_t>(of.f));
     case SYS_sendmsg:
-      return sendmsg(fd, Pointer<const msghdr>(of.b), Int(of.c));
+      return own_sendmsg(fd, Pointer<const msghdr>(of.b), Int(of.c));
     case SYS_recvmsg:
-      return recvmsg(fd, Pointer<msghdr>(of.b), Int(of.c));
+      return own_recvmsg(fd, Pointer<msghdr>(of.b), Int(of.c));
     case SYS_sendmmsg:
-      return sendmmsg(fd, Pointer<mmsghdr>(of.b), static_cast<unsigned>(of.c), Int(of.d));
+      return own_sendmmsg(fd, Pointer<mmsghdr>(of.b), static_cast<unsigned>(of.c), Int(of.d));
     case SYS_recvmmsg:
-      return recvmmsg(fd, Pointer<mmsghdr>(of.b), static_cast<unsigned>(of.c), Int(of.d),
-                      Pointer<timespec>(of.e));
+      return own_recvmmsg(fd, Pointer<mmsghdr>(of.b), static_cast<unsigned>(of.c), Int(of.d),
+                          Pointer<timespec>(of.e));
     default:
       return Kernel(number, of);
   }
@@ -107,43 +108,44 @@ long OnSocket(long number, const Arguments& of) {
   const int fd = Int(of.a);
   switch (number) {
     case SYS_close:
-      return close(fd);
+      return own_close(fd);
     case SYS_accept:
-      return accept(fd, Pointer<sockaddr>(of.b), Pointer<socklen_t>(of.c));
+      return own_accept(fd, Pointer<sockaddr>(of.b), Pointer<socklen_t>(of.c));
     case SYS_accept4:
-      return accept4(fd, Pointer<sockaddr>(of.b), Pointer<socklen_t>(of.c), Int(of.d));
+      return own_accept4(fd, Pointer<sockaddr>(of.b), Pointer<socklen_t>(of.c), Int(of.d));
     case SYS_connect:
-      return connect(fd, Pointer<const sockaddr>(of.b), static_cast<socklen_t>(of.c));
+      return own_connect(fd, Pointer<const sockaddr>(of.b), static_cast<socklen_t>(of.c));
     case SYS_bind:
-      return bind(fd, Pointer<const sockaddr>(of.b), static_cast<socklen_t>(of.c));
+      return own_bind(fd, Pointer<const sockaddr>(of.b), static_cast<socklen_t>(of.c));
     case SYS_listen:
-      return listen(fd, Int(of.b));
+      return own_listen(fd, Int(of.b));
     case SYS_shutdown:
-      return shutdown(fd, Int(of.b));
+      return own_shutdown(fd, Int(of.b));
     case SYS_getsockname:
-      return getsockname(fd, Pointer<sockaddr>(of.b), Pointer<socklen_t>(of.c));
+      return own_getsockname(fd, Pointer<sockaddr>(of.b), Pointer<socklen_t>(of.c));
     case SYS_getpeername:
-      return getpeername(fd, Pointer<sockaddr>(of.b), Pointer<socklen_t>(of.c));
+      return own_getpeername(fd, Pointer<sockaddr>(of.b), Pointer<socklen_t>(of.c));
     case SYS_getsockopt:
-      return getsockopt(fd, Int(of.b), Int(of.c), Pointer<void>(of.d), Pointer<socklen_t>(of.e));
+      return own_getsockopt(fd, Int(of.b), Int(of.c), Pointer<void>(of.d),
+                            Pointer<socklen_t>(of.e));
     case SYS_setsockopt:
-      return setsockopt(fd, Int(of.b), Int(of.c), Pointer<const void>(of.d),
-                        static_cast<socklen_t>(of.e));
+      return own_setsockopt(fd, Int(of.b), Int(of.c), Pointer<const void>(of.d),
+                            static_cast<socklen_t>(of.e));
     case SYS_dup:
-      return dup(fd);
+      return own_dup(fd);
     case SYS_fcntl:
-      return fcntl(fd, Int(of.b), Pointer<void>(of.c));
+      return own_fcntl(fd, Int(of.b), Pointer<void>(of.c));
     case SYS_ioctl:
-      return ioctl(fd, static_cast<unsigned long>(of.b), Pointer<void>(of.c));
+      return own_ioctl(fd, static_cast<unsigned long>(of.b), Pointer<void>(of.c));
     case SYS_epoll_pwait2:
-      return epoll_pwait2(fd, Pointer<epoll_event>(of.b), Int(of.c), Pointer<const timespec>(of.d),
-                          Pointer<const sigset_t>(of.e));
+      return own_epoll_pwait2(fd, Pointer<epoll_event>(of.b), Int(of.c),
+                              Pointer<const timespec>(of.d), Pointer<const sigset_t>(of.e));
     case SYS_epoll_pwait:
-      return epoll_pwait(fd, Pointer<epoll_event>(of.b), Int(of.c), Int(of.d),
-                         Pointer<const sigset_t>(of.e));
+      return own_epoll_pwait(fd, Pointer<epoll_event>(of.b), Int(of.c), Int(of.d),
+                             Pointer<const sigset_t>(of.e));
 #ifdef SYS_epoll_wait
     case SYS_epoll_wait:
-      return epoll_wait(fd, Pointer<epoll_event>(of.b), Int(of.c), Int(of.d));
+      return own_epoll_wait(fd, Pointer<epoll_event>(of.b), Int(of.c), Int(of.d));
 #endif
     default:
       return OnStream(number, of);
@@ -159,24 +161,24 @@ long Dispatch(long number, const Arguments& of) {
       StayOnKernel();
       return Kernel(number, of);
     case SYS_socket:
-      return socket(Int(of.a), Int(of.b), Int(of.c));
+      return own_socket(Int(of.a), Int(of.b), Int(of.c));
     case SYS_close_range:
-      return close_range(static_cast<unsigned>(of.a), static_cast<unsigned>(of.b), Int(of.c));
+      return own_close_range(static_cast<unsigned>(of.a), static_cast<unsigned>(of.b), Int(of.c));
     case SYS_dup3:
-      return dup3(Int(of.a), Int(of.b), Int(of.c));
+      return own_dup3(Int(of.a), Int(of.b), Int(of.c));
 #ifdef SYS_dup2
     case SYS_dup2:
-      return dup2(Int(of.a), Int(of.b));
+      return own_dup2(Int(of.a), Int(of.b));
 #endif
 #ifdef SYS_poll
     case SYS_poll:
-      return poll(Pointer<pollfd>(of.a), static_cast<nfds_t>(of.b), Int(of.c));
+      return own_poll(Pointer<pollfd>(of.a), static_cast<nfds_t>(of.b), Int(of.c));
 #endif
     case SYS_ppoll:
-      return ppoll(Pointer<pollfd>(of.a), static_cast<nfds_t>(of.b), Pointer<const timespec>(of.c),
-                   Pointer<const sigset_t>(of.d));
+      return own_ppoll(Pointer<pollfd>(of.a), static_cast<nfds_t>(of.b),
+                       Pointer<const timespec>(of.c), Pointer<const sigset_t>(of.d));
     case SYS_epoll_ctl:
-      return epoll_ctl(Int(of.a), Int(of.b), Int(of.c), Pointer<epoll_event>(of.d));
+      return own_epoll_ctl(Int(of.a), Int(of.b), Int(of.c), Pointer<epoll_event>(of.d));
     default:
       return Kernel(number, of);
   }
