@@ -4,41 +4,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <sstream>
 #include <utility>
 #include <vector>
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "cli/interrupt.h"
+#include "stack/config_settings.h"
 
 namespace netchannel::cli {
 
 namespace {
-
-absl::Status Apply(toml::table& into, const std::string& setting) {
-  const std::pair<std::string, std::string> parts =
-      absl::StrSplit(setting, absl::MaxSplits('=', 1));
-  const std::vector<std::string> names = absl::StrSplit(parts.first, '.');
-  if (names.size() != 2 || parts.second.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--set ", setting, ": write SECTION.KEY=VALUE, for example session.channels=4"));
-  }
-  // A value that is no TOML by itself is a word: `session.congestion=dctcp` needs no quotes in a
-  // shell.
-  toml::parse_result value = toml::parse(absl::StrCat("v = ", parts.second));
-  if (!value) value = toml::parse(absl::StrCat("v = '", parts.second, "'"));
-  if (!value) return absl::InvalidArgumentError(absl::StrCat("--set ", setting, ": bad value"));
-  auto [section, inserted] = into.insert(names[0], toml::table{});
-  if (!section->second.is_table()) {
-    return absl::InvalidArgumentError(absl::StrCat("--set ", setting, ": no section ", names[0]));
-  }
-  section->second.as_table()->insert_or_assign(names[1], *value.table().get("v"));
-  return absl::OkStatus();
-}
 
 absl::StatusOr<int> WriteToMemory(const std::string& text) {
   const int fd = memfd_create("netchannel.toml", MFD_CLOEXEC);
@@ -57,22 +32,9 @@ absl::StatusOr<StackSettings> StackSettings::Make(const EndpointOptions& options
     settings.push_back(absl::StrCat("session.channels=", options.channels));
   if (settings.empty()) return StackSettings(options.config_path, -1);
 
-  toml::table table;
-  if (!options.config_path.empty()) {
-    toml::parse_result parsed = toml::parse_file(options.config_path);
-    if (!parsed) {
-      return absl::InvalidArgumentError(absl::StrCat(options.config_path, ":",
-                                                     parsed.error().source().begin.line, ": ",
-                                                     std::string(parsed.error().description())));
-    }
-    table = std::move(parsed).table();
-  }
-  for (const std::string& setting : settings) {
-    if (auto status = Apply(table, setting); !status.ok()) return status;
-  }
-  std::ostringstream text;
-  text << table << "\n";
-  const auto fd = WriteToMemory(text.str());
+  const auto text = ConfigTextOf(options.config_path, settings);
+  if (!text.ok()) return text.status();
+  const auto fd = WriteToMemory(*text);
   if (!fd.ok()) return fd.status();
   return StackSettings(absl::StrCat("/proc/self/fd/", *fd), *fd);
 }

@@ -126,6 +126,11 @@ void Bridge::CloseSocket(Time now, Application& application, SocketId socket, ui
   sockets_->Close(now, socket);
 }
 
+bool Bridge::Holds(uint32_t owner, uint32_t slot) const {
+  const Application* application = Find(owner);
+  return application != nullptr && application->SocketOf(slot) != kNoSocket;
+}
+
 std::vector<uint32_t> Bridge::HeldSlots(uint32_t owner) const {
   std::vector<uint32_t> held;
   const Application* application = Find(owner);

@@ -67,6 +67,7 @@ class Bridge final : public BufferPool {
 
   // The last who held the socket in `slot` has let go of it: as close(2).
   void CloseSlot(Time now, uint32_t owner, uint32_t slot);
+  bool Holds(uint32_t owner, uint32_t slot) const;
   // The slots that the application holds: not those that wait to be accepted.
   std::vector<uint32_t> HeldSlots(uint32_t owner) const;
   // Nobody is left who could use the application: all its sockets are closed, and it ends when what

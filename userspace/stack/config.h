@@ -69,6 +69,14 @@ struct Config {
   uint32_t spin_us = 50;
   bool lend = true;
 
+  // [daemon]
+  std::string daemon_socket;  // empty: /run/netchannel/INTERFACE.sock
+  std::string daemon_group, daemon_user;
+  uint32_t total_sockets = 65536;
+  uint32_t user_sockets = 32768;
+  uint32_t user_memory_mib = 4096;
+  uint32_t user_applications = 1024;
+
   // [status]
   std::string status_directory = "/run/netchannel";
 };

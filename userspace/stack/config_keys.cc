@@ -88,6 +88,22 @@ std::vector<ConfigKey> MakeKeys() {
       {"threads", "lend", BoolField{&C::lend}, "",
        "a thread that waits in a call runs the stack meanwhile (no hand-over)"},
 
+      {"daemon", "socket", TextField{&C::daemon_socket, {}}, "path",
+       "netchanneld's control socket; empty: /run/netchannel/INTERFACE.sock"},
+      {"daemon", "group", TextField{&C::daemon_group, {}}, "group",
+       "who may connect to it; empty: the group that the daemon starts with"},
+      {"daemon", "user", TextField{&C::daemon_user, {}}, "user",
+       "whom netchanneld becomes when its sockets are bound; empty: it stays who it is"},
+      {"daemon", "total_sockets", UintField{&C::total_sockets, 16, 1048576}, "sockets",
+       "sockets of all applications together"},
+      {"daemon", "user_sockets", UintField{&C::user_sockets, 1, 1048576}, "sockets",
+       "sockets of one user's applications"},
+      {"daemon", "user_memory_mib", UintField{&C::user_memory_mib, 16, 16777216}, "MiB",
+       "buffers in use of one user's applications; above it they get no more sockets, above twice "
+       "as much the largest is disconnected"},
+      {"daemon", "user_applications", UintField{&C::user_applications, 1, 65536}, "processes",
+       "applications of one user"},
+
       {"status", "status_directory", TextField{&C::status_directory, {}}, "path",
        "where the status socket of each running stack is; empty: none"},
   };

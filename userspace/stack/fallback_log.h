@@ -24,6 +24,7 @@ struct ApplicationInfo {
   int pid = 0;
   std::string command;
   uint32_t uid = 0;
+  bool had_bind_capability = false;  // CAP_NET_BIND_SERVICE, when it connected
 
   // This process.
   static ApplicationInfo Self();

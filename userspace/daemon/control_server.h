@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The daemon's side of the control socket (ipc/control.h): gives applications their regions, takes
+// their anchors and wait sets, and sees when they let go.
+//
+//   epoll  <- listener                     who connects
+//          <- control connections          messages; the end of a process, and of all its children
+//          <- anchors                      the end of the last copy of a socket's descriptor
+//          <- regions' doorbells           quiet applications that ring
+//
+// A region lives while a control connection or an anchor of it lives. A socket without an anchor
+// belongs to the connection that has made the region, and is closed with it. When nobody is left
+// its sockets are closed, and the region goes when what they have written is delivered.
+//
+// Trust: every message and descriptor is checked; a connection that breaks the protocol is closed.
+// Connections that have not said what they want have kPatience, and are at most kMaxStrangers.
+//
+// Owner: the daemon. Thread: the one that holds the lease. Cost: a poll that finds nothing is one
+// system call.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "base/rng.h"
+#include "base/unique_fd.h"
+#include "daemon/guardian.h"
+#include "daemon/user_accounts.h"
+#include "ipc/control.h"
+#include "ipc/fd_message.h"
+#include "ipc/region.h"
+#include "stack/bridge.h"
+
+namespace netchannel {
+
+class ControlServer {
+ public:
+  struct Parts {
+    ipc::RegionShape shape;
+    UserAccounts* accounts;
+    PortRule* ports;
+    Guardian* guardian;
+    Rng* rng;
+    std::function<std::string()> status;  // the JSON document
+  };
+  static absl::StatusOr<std::unique_ptr<ControlServer>> Create(UniqueFd listener, Parts parts);
+  ~ControlServer();
+
+  // The bridge outlives the server's use. Before the first Poll.
+  void Attach(Bridge* bridge) { bridge_ = bridge; }
+
+  // Readable when Poll has something to do.
+  int fd() const { return epoll_.get(); }
+  void Poll(Time now);
+  // Once a second or so: limits of memory, strangers.
+  void Tend(Time now);
+
+  size_t region_count() const { return regions_.size(); }
+  size_t connection_count() const { return connections_.size(); }
+
+ private:
+  static constexpr int kEventsAtOnce = 64;
+  static constexpr int kMaxBatches = 16;  // of events a Poll
+  static constexpr int kMessagesAtOnce = 64;
+  static constexpr int kAcceptsAtOnce = 16;
+  static constexpr size_t kMaxStrangers = 64;
+  static constexpr Duration kPatience = Duration::Seconds(2);
+
+  struct ClientRegion {
+    explicit ClientRegion(ipc::Region region) : memory(std::move(region)) {}
+
+    ipc::Region memory;
+    uint32_t number = 0;
+    uint64_t id = 0;
+    UniqueFd doorbell;
+    uid_t user = 0;
+    uint32_t owner = 0;              // the bridge's
+    ipc::StackSide* side = nullptr;  // the bridge's
+    uint32_t connections = 0;
+    std::vector<UniqueFd> anchors;  // by slot
+    uint32_t anchor_count = 0;
+  };
+  struct Connection {
+    uint32_t number = 0;
+    UniqueFd fd;
+    ApplicationInfo peer;
+    ClientRegion* region = nullptr;  // null: a stranger
+    bool founder = false;            // has made its region
+    Time since;
+  };
+
+  ControlServer(UniqueFd listener, UniqueFd epoll, Parts parts);
+  bool Watch(int fd, uint32_t events, uint64_t tag);
+  void Dispatch(Time now, uint64_t tag);
+
+  void Accept(Time now);
+  void ReadConnection(Time now, uint32_t number);
+  // False: the connection is to be closed.
+  bool OnMessage(Time now, Connection& connection, const void* bytes, size_t size,
+                 ipc::ReceivedMessage& received);
+  bool OnHello(Time now, Connection& connection, const ipc::HelloMessage& hello,
+               ipc::ReceivedMessage& received);
+  bool Found(Time now, Connection& connection);
+  bool Join(Connection& connection, int anchor);
+  bool SendStatus(Connection& connection);
+  bool Welcome(Connection& connection, ClientRegion* region);
+  bool Refuse(Connection& connection, int error, const std::string& why);
+  bool OnAnchor(ClientRegion& region, uint32_t slot, UniqueFd end);
+  bool OnWaitSet(ClientRegion& region, uint32_t set, UniqueFd fd);
+  ClientRegion* RegionOfAnchor(int anchor) const;
+
+  void CloseConnection(Time now, uint32_t number);
+  void OnAnchorEnd(Time now, uint32_t region, uint32_t slot);
+  void ReleaseIfUnused(Time now, ClientRegion& region);
+  void RemoveRegion(Time now, uint32_t owner);
+  void EvictLargestOf(Time now, uid_t user);
+
+  const UniqueFd listener_;
+  const UniqueFd epoll_;
+  const Parts parts_;
+  Bridge* bridge_ = nullptr;
+  uint32_t next_number_ = 1;
+  absl::flat_hash_map<uint32_t, std::unique_ptr<Connection>> connections_;
+  absl::flat_hash_map<uint32_t, std::unique_ptr<ClientRegion>> regions_;
+  absl::flat_hash_map<uint32_t, ClientRegion*> by_owner_;
+  std::deque<uint32_t> strangers_;  // connections, oldest first; some may have become known
+};
+
+}  // namespace netchannel
