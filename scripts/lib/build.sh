@@ -16,7 +16,8 @@ NC_RELEASE_OPTIONS=(-Db_lto=true)
 NC_PROGRAMS=(userspace/cli/netchannel userspace/netdriver/xdp/netchannel-xdp)
 # What scripts/bench.sh runs beside them.
 # shellcheck disable=SC2034
-NC_BENCH_PROGRAMS=(tests/bench/connection_rate tests/bench/redis_mix)
+NC_BENCH_PROGRAMS=(userspace/daemon/netchanneld userspace/preload/libnetchannel_preload.so
+  tests/bench/connection_rate tests/bench/redis_mix)
 
 # nc_configure DIR [MESON OPTION...]: sets the build directory up, or leaves it when it is. CC and CXX count.
 nc_configure() {
