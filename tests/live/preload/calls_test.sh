@@ -13,12 +13,13 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 calls=$1 peer=$2
 shift 2
 trap pt_down EXIT
-pt_up
+pt_up 1500
 
 with_peer() { # HOW PORT COMMAND...: with the far end running by pt_run or pt_plain
   local how=$1 port=$2 ready result=0 far_pid
   shift 2
   coproc far { "$how" b "$peer" "$port" 2>"$pt_dir/peer.log"; }
+  # shellcheck disable=SC2154  # coproc sets it
   far_pid=$far_PID
   read -r -t 20 -u "${far[0]}" ready
   [[ "$ready" == ready ]]

@@ -10,6 +10,7 @@ set -euo pipefail
 calls=$1 peer=$2 library=$3
 port=$((20000 + $$ % 20000))
 coproc far { exec "$peer" "$port"; }
+# shellcheck disable=SC2154  # coproc sets it
 trap 'kill "$far_PID" 2>/dev/null || true' EXIT
 read -r -t 10 -u "${far[0]}" ready
 [[ "$ready" == ready ]]
