@@ -17,6 +17,10 @@ class FakeChannels final : public SessionPort {
   absl::StatusOr<SessionHandle> Connect(Time, const wire::IpEndpoint&) override {
     return SessionHandle{};
   }
+  absl::StatusOr<SessionHandle> Probe(Time, const wire::IpEndpoint&) override {
+    return SessionHandle{};
+  }
+  std::optional<Absence> AbsenceOf(Time, const wire::IpEndpoint&) override { return std::nullopt; }
   bool IsUp(SessionHandle) const override { return true; }
   void AddReference(SessionHandle) override {}
   void DropReference(Time, SessionHandle) override {}
