@@ -31,13 +31,14 @@
   X(readv)                                                                                        \
   X(writev)                                                                                       \
   X(preadv2)                                                                                      \
-  X(pwritev2) X(send) X(sendto) X(sendmsg) X(sendmmsg) X(recv) X(recvfrom) X(recvmsg) X(recvmmsg) \
-      X(sendfile) X(splice) X(socket) X(bind) X(listen) X(accept) X(accept4) X(connect)           \
-          X(shutdown) X(getsockname) X(getpeername) X(getsockopt) X(setsockopt) X(sockatmark)     \
-              X(close) X(close_range) X(dup) X(dup2) X(dup3) X(fcntl) X(ioctl) X(poll) X(ppoll)   \
-                  X(select) X(pselect) X(epoll_ctl) X(epoll_wait) X(epoll_pwait) X(epoll_pwait2)  \
-                      X(execve) X(execvpe) X(fexecve) X(execveat) X(posix_spawn) X(posix_spawnp)  \
-                          X(fdopen) X(fileno) X(vdprintf)
+  X(pwritev2)                                                                                     \
+  X(send) X(sendto) X(sendmsg) X(sendmmsg) X(recv) X(recvfrom) X(recvmsg) X(recvmmsg) X(sendfile) \
+      X(splice) X(socket) X(bind) X(listen) X(accept) X(accept4) X(connect) X(shutdown)           \
+          X(getsockname) X(getpeername) X(getsockopt) X(setsockopt) X(sockatmark) X(close)        \
+              X(close_range) X(dup) X(dup2) X(dup3) X(fcntl) X(ioctl) X(poll) X(ppoll) X(select)  \
+                  X(pselect) X(epoll_ctl) X(epoll_wait) X(epoll_pwait) X(epoll_pwait2) X(execve)  \
+                      X(execvpe) X(fexecve) X(execveat) X(posix_spawn) X(posix_spawnp) X(fdopen)  \
+                          X(fileno) X(vdprintf)
 
 namespace netchannel::preload {
 
