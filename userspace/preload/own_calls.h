@@ -10,15 +10,15 @@
 #define NETCHANNEL_OWN_CALL(name) \
   extern "C" decltype(::name) own_##name __attribute__((alias(#name), visibility("hidden")))
 
-#define NETCHANNEL_PRELOAD_OWN_CALLS(X)                                                          \
-  X(read)                                                                                        \
-  X(write)                                                                                       \
-  X(readv)                                                                                       \
-  X(writev) X(preadv2) X(pwritev2) X(send) X(recv) X(recvfrom) X(sendmsg) X(recvmsg) X(sendmmsg) \
-      X(recvmmsg) X(sendfile) X(socket) X(bind) X(listen) X(accept) X(accept4) X(connect)        \
-          X(shutdown) X(getsockname) X(getpeername) X(getsockopt) X(setsockopt) X(close)         \
-              X(close_range) X(dup) X(dup2) X(dup3) X(fcntl) X(ioctl) X(poll) X(ppoll) X(select) \
-                  X(epoll_ctl) X(epoll_wait) X(epoll_pwait) X(epoll_pwait2)
+// It moves such a list at each run.
+// clang-format off
+#define NETCHANNEL_PRELOAD_OWN_CALLS(X) \
+  X(read) X(write) X(readv) X(writev) X(preadv2) X(pwritev2) X(send) X(recv) X(recvfrom) \
+  X(sendmsg) X(recvmsg) X(sendmmsg) X(recvmmsg) X(sendfile) X(socket) X(bind) X(listen) \
+  X(accept) X(accept4) X(connect) X(shutdown) X(getsockname) X(getpeername) X(getsockopt) \
+  X(setsockopt) X(close) X(close_range) X(dup) X(dup2) X(dup3) X(fcntl) X(ioctl) X(poll) \
+  X(ppoll) X(select) X(epoll_ctl) X(epoll_wait) X(epoll_pwait) X(epoll_pwait2)
+// clang-format on
 
 extern "C" {
 #define X(name) extern decltype(::name) own_##name;

@@ -25,20 +25,17 @@
 
 #include <atomic>
 
-#define NETCHANNEL_PRELOAD_REAL_CALLS(X)                                                          \
-  X(read)                                                                                         \
-  X(write)                                                                                        \
-  X(readv)                                                                                        \
-  X(writev)                                                                                       \
-  X(preadv2)                                                                                      \
-  X(pwritev2)                                                                                     \
-  X(send) X(sendto) X(sendmsg) X(sendmmsg) X(recv) X(recvfrom) X(recvmsg) X(recvmmsg) X(sendfile) \
-      X(splice) X(socket) X(bind) X(listen) X(accept) X(accept4) X(connect) X(shutdown)           \
-          X(getsockname) X(getpeername) X(getsockopt) X(setsockopt) X(sockatmark) X(close)        \
-              X(close_range) X(dup) X(dup2) X(dup3) X(fcntl) X(ioctl) X(poll) X(ppoll) X(select)  \
-                  X(pselect) X(epoll_ctl) X(epoll_wait) X(epoll_pwait) X(epoll_pwait2) X(execve)  \
-                      X(execvpe) X(fexecve) X(execveat) X(posix_spawn) X(posix_spawnp) X(fdopen)  \
-                          X(fileno) X(vdprintf)
+// It moves such a list at each run.
+// clang-format off
+#define NETCHANNEL_PRELOAD_REAL_CALLS(X) \
+  X(read) X(write) X(readv) X(writev) X(preadv2) X(pwritev2) X(send) X(sendto) X(sendmsg) \
+  X(sendmmsg) X(recv) X(recvfrom) X(recvmsg) X(recvmmsg) X(sendfile) X(splice) X(socket) \
+  X(bind) X(listen) X(accept) X(accept4) X(connect) X(shutdown) X(getsockname) X(getpeername) \
+  X(getsockopt) X(setsockopt) X(sockatmark) X(close) X(close_range) X(dup) X(dup2) X(dup3) \
+  X(fcntl) X(ioctl) X(poll) X(ppoll) X(select) X(pselect) X(epoll_ctl) X(epoll_wait) \
+  X(epoll_pwait) X(epoll_pwait2) X(execve) X(execvpe) X(fexecve) X(execveat) X(posix_spawn) \
+  X(posix_spawnp) X(fdopen) X(fileno) X(vdprintf)
+// clang-format on
 
 namespace netchannel::preload {
 

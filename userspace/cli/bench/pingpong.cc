@@ -48,7 +48,7 @@ absl::StatusOr<Progress> EchoPings(ByteStream& stream, const Request& request) {
   Time first;
   for (;;) {
     const absl::Status received = ReceiveAll(stream, absl::MakeSpan(buffer));
-    if (absl::IsUnavailable(received)) break;  // the client is through
+    if (absl::IsOutOfRange(received)) break;  // the client is through
     if (!received.ok()) return received;
     if (done.bytes == 0) first = Now();
     if (auto status = SendAll(stream, buffer); !status.ok()) return status;

@@ -49,7 +49,7 @@ absl::StatusOr<std::unique_ptr<Transport>> OpenNetchannelTransport(const Endpoin
 // By `options.over`. InvalidArgument for one that is no byte stream.
 absl::StatusOr<std::unique_ptr<Transport>> OpenTransport(const EndpointOptions& options);
 
-// Whole buffers: Unavailable when the stream ends early, Cancelled on Ctrl-C.
+// Whole buffers: OutOfRange when the stream ends early, Cancelled on Ctrl-C.
 absl::Status SendAll(ByteStream& stream, absl::Span<const std::byte> data);
 absl::Status ReceiveAll(ByteStream& stream, absl::Span<std::byte> room);
 
