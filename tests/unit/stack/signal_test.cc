@@ -83,7 +83,8 @@ TEST_P(SignalTest, AHandlerEndsTheCall) {
 TEST_P(SignalTest, ARestartingHandlerLetsTheCallGoOn) {
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
-  GTEST_SKIP() << "the call ends with EINTR under the address sanitizer: the cause is not known yet";
+  GTEST_SKIP()
+      << "the call ends with EINTR under the address sanitizer: the cause is not known yet";
 #endif
 #endif
   Install(&SignalTest::Count, SA_RESTART);
