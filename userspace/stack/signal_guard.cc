@@ -6,14 +6,18 @@
 namespace netchannel {
 namespace {
 
-// Those that say that the thread itself has gone wrong are not put off.
-sigset_t Deferrable() {
-  sigset_t signals;
-  sigfillset(&signals);
-  for (const int fatal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
-    sigdelset(&signals, fatal);
-  }
-  return signals;
+// Those that say that the thread itself has gone wrong are not put off, and do not end a sleep:
+// crash reporters and sanitizers handle them, mostly without SA_RESTART.
+const sigset_t& Deferrable() {
+  static const sigset_t deferrable = [] {
+    sigset_t signals;
+    sigfillset(&signals);
+    for (const int fatal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
+      sigdelset(&signals, fatal);
+    }
+    return signals;
+  }();
+  return deferrable;
 }
 
 enum class Disposition { kIgnored, kDefault, kRestarting, kInterrupting };
@@ -44,8 +48,7 @@ SignalGuard::~SignalGuard() {
 
 const sigset_t* SignalGuard::Block() {
   if (!blocked_) {
-    static const sigset_t deferrable = Deferrable();
-    pthread_sigmask(SIG_BLOCK, &deferrable, &before_);
+    pthread_sigmask(SIG_BLOCK, &Deferrable(), &before_);
     blocked_ = true;
   }
   return &before_;
@@ -70,7 +73,7 @@ ipc::LendResult SignalGuard::Outcome() const {
   if (sigpending(&pending) != 0) sigemptyset(&pending);
   bool restarting = false;
   for (int signal = 1; signal <= SIGRTMAX; ++signal) {
-    if (sigismember(&before_, signal) == 1) continue;
+    if (sigismember(&before_, signal) == 1 || sigismember(&Deferrable(), signal) != 1) continue;
     if (!sleep_interrupted_ && sigismember(&pending, signal) != 1) continue;
     const Disposition disposition = DispositionOf(signal);
     if (disposition == Disposition::kInterrupting) return ipc::LendResult::kInterrupted;
