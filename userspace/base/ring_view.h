@@ -11,9 +11,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "absl/types/span.h"
+#include "base/copy.h"
 #include "base/units.h"
 
 namespace netchannel {
@@ -35,18 +35,18 @@ struct RingView {
   // Copies `in` to the ring at `offset`. Precondition: in.size() <= size.
   void CopyIn(StreamOffset offset, absl::Span<const std::byte> in) const {
     const auto first = Contiguous(offset, in.size());
-    std::memcpy(first.data(), in.data(), first.size());
+    CopyBytes(first.data(), in.data(), first.size());
     if (first.size() < in.size()) {
-      std::memcpy(base, in.data() + first.size(), in.size() - first.size());
+      CopyBytes(base, in.data() + first.size(), in.size() - first.size());
     }
   }
 
   // Copies out.size() bytes at `offset` to `out`. Precondition: out.size() <= size.
   void CopyOut(StreamOffset offset, absl::Span<std::byte> out) const {
     const auto first = Contiguous(offset, out.size());
-    std::memcpy(out.data(), first.data(), first.size());
+    CopyBytes(out.data(), first.data(), first.size());
     if (first.size() < out.size()) {
-      std::memcpy(out.data() + first.size(), base, out.size() - first.size());
+      CopyBytes(out.data() + first.size(), base, out.size() - first.size());
     }
   }
 };

@@ -7,9 +7,9 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 
 #include "absl/types/span.h"
+#include "base/copy.h"
 
 namespace netchannel::wire {
 
@@ -35,7 +35,7 @@ void ForEachPart(ChunkList chunks, size_t begin, size_t end, Fn&& fn) {
 inline size_t CopyOut(ChunkList chunks, size_t begin, MutableBytes out) {
   size_t copied = 0;
   ForEachPart(chunks, begin, begin + out.size(), [&](Bytes part) {
-    std::memcpy(out.data() + copied, part.data(), part.size());
+    CopyBytes(out.data() + copied, part.data(), part.size());
     copied += part.size();
   });
   return copied;

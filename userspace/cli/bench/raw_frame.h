@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "absl/types/span.h"
+#include "base/copy.h"
 #include "netdriver/device.h"
 #include "wire/address.h"
 #include "wire/chunks.h"
@@ -54,7 +55,7 @@ class RawFrameWriter {
     std::memcpy(out.data(), headers_.data(), headers_.size());
     const RawPrefix prefix{.magic = kRawMagic, .kind = kind};
     std::memcpy(out.data() + kRawHeaders, &prefix, sizeof(prefix));
-    std::memcpy(out.data() + kRawPayloadAt, payload.data(), payload.size());
+    CopyBytes(out.data() + kRawPayloadAt, payload.data(), payload.size());
     return length;
   }
 
