@@ -17,7 +17,7 @@ std::vector<std::byte> Numbered(size_t size) {
 
 TEST(CopyBytes, CopiesEveryLengthAroundItsPiecesAndNothingBeyond) {
   constexpr std::byte kUntouched{0xee};
-  for (const size_t around : {size_t{0}, kCopyPiece, 2 * kCopyPiece, 5 * kCopyPiece}) {
+  for (const size_t around : {size_t{0}, size_t{128}, kShortCopy, 2 * kShortCopy, 5 * kShortCopy}) {
     for (size_t length = around == 0 ? 0 : around - 2; length <= around + 2; ++length) {
       const std::vector<std::byte> from = Numbered(length);
       std::vector<std::byte> to(length + 1, kUntouched);
