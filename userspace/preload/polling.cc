@@ -82,7 +82,8 @@ int Polling::LookAtVirtual() {
       const uint32_t asked = static_cast<uint16_t>(one.events);
       const unsigned watch = WatchEventsOfPoll(asked);
       virtual_.push_back({use.get(), use->life.load(std::memory_order_acquire), watch});
-      uint32_t events = PollEventsOf(nc_ready(socket));
+      // An attempt's outcome is acted on before it is told: it may be the kernel's to try now.
+      uint32_t events = kind == Kind::kConnecting ? 0 : PollEventsOf(nc_ready(socket));
       if (use->error.load(std::memory_order_relaxed) != 0) events |= POLLERR;
       one.revents = static_cast<short>(events & (asked | POLLERR | POLLHUP));
     }
