@@ -83,9 +83,21 @@ struct Description {
   Kind kind_now() const { return kind.load(std::memory_order_acquire); }
 };
 
+// A mutex whose holder cannot be cancelled: the calls that it makes meanwhile are cancellation
+// points in libc.
+class UncancelledMutex {
+ public:
+  void lock();
+  void unlock();
+
+ private:
+  std::mutex mutex_;
+  int cancel_state_ = 0;  // the holder's own
+};
+
 // The library's one lock. Held for bookkeeping and short, non-blocking calls; never by the calls
 // that move bytes or wait.
-std::mutex& Mutex();
+UncancelledMutex& Mutex();
 
 // A fresh one, with no descriptors yet. Precondition: Mutex().
 Description* NewDescription(Kind kind);

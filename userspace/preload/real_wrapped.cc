@@ -4,6 +4,9 @@
 // one (the client, ipc, Abseil, libstdc++): libc's own, past the wrappers. Each name here is in
 // meson.build's list.
 //
+// None of them is a cancellation point: the client holds locks and descriptors around them. Where
+// it sleeps for a program's call that is one, it says so (__wrap_syscall).
+//
 // Descriptors that the client makes for itself are the library's own from here on: out of the
 // program's way, and safe from programs that close all that there might be.
 #include <errno.h>
@@ -20,6 +23,15 @@
 
 namespace netchannel::preload {
 namespace {
+
+template <typename F>
+auto Uncancelled(F call) {
+  int state;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+  const auto result = call();
+  pthread_setcancelstate(state, nullptr);
+  return result;
+}
 
 bool IsFutexSleep(long number, long operation) {
   if (number != SYS_futex) return false;
@@ -47,14 +59,18 @@ void InternaliseReceived(msghdr* message) {
 
 using netchannel::preload::Internalise;
 using netchannel::preload::Real;
+using netchannel::preload::Uncancelled;
 
 extern "C" {
 
 int __real_eventfd(unsigned initial, int flags);
+int __real_eventfd_read(int fd, eventfd_t* value);
+int __real_eventfd_write(int fd, eventfd_t value);
+int __real_open64(const char* path, int flags, mode_t mode);
 
 int __wrap_close(int fd) {
   netchannel::preload::ForgetInternal(fd);
-  return Real().close(fd);
+  return Uncancelled([&] { return Real().close(fd); });
 }
 int __wrap_socket(int family, int type, int protocol) {
   return Internalise(Real().socket(family, type, protocol));
@@ -63,32 +79,34 @@ int __wrap_eventfd(unsigned initial, int flags) {
   return Internalise(__real_eventfd(initial, flags));
 }
 ssize_t __wrap_recvmsg(int fd, msghdr* message, int flags) {
-  const ssize_t result = Real().recvmsg(fd, message, flags);
+  const ssize_t result = Uncancelled([&] { return Real().recvmsg(fd, message, flags); });
   if (result >= 0) netchannel::preload::InternaliseReceived(message);
   return result;
 }
 
-ssize_t __wrap_read(int fd, void* data, size_t length) { return Real().read(fd, data, length); }
+ssize_t __wrap_read(int fd, void* data, size_t length) {
+  return Uncancelled([&] { return Real().read(fd, data, length); });
+}
 ssize_t __wrap_write(int fd, const void* data, size_t length) {
-  return Real().write(fd, data, length);
+  return Uncancelled([&] { return Real().write(fd, data, length); });
 }
 ssize_t __wrap_writev(int fd, const iovec* parts, int count) {
-  return Real().writev(fd, parts, count);
+  return Uncancelled([&] { return Real().writev(fd, parts, count); });
 }
 ssize_t __wrap_send(int fd, const void* data, size_t length, int flags) {
-  return Real().send(fd, data, length, flags);
+  return Uncancelled([&] { return Real().send(fd, data, length, flags); });
 }
 ssize_t __wrap_recv(int fd, void* data, size_t length, int flags) {
-  return Real().recv(fd, data, length, flags);
+  return Uncancelled([&] { return Real().recv(fd, data, length, flags); });
 }
 ssize_t __wrap_sendmsg(int fd, const msghdr* message, int flags) {
-  return Real().sendmsg(fd, message, flags);
+  return Uncancelled([&] { return Real().sendmsg(fd, message, flags); });
 }
 int __wrap_bind(int fd, const sockaddr* address, socklen_t length) {
   return Real().bind(fd, address, length);
 }
 int __wrap_connect(int fd, const sockaddr* address, socklen_t length) {
-  return Real().connect(fd, address, length);
+  return Uncancelled([&] { return Real().connect(fd, address, length); });
 }
 int __wrap_getsockname(int fd, sockaddr* address, socklen_t* length) {
   return Real().getsockname(fd, address, length);
@@ -103,9 +121,21 @@ int __wrap_setsockopt(int fd, int level, int name, const void* value, socklen_t 
   return Real().setsockopt(fd, level, name, value, length);
 }
 int __wrap_shutdown(int fd, int how) { return Real().shutdown(fd, how); }
-int __wrap_poll(pollfd* fds, nfds_t count, int timeout) { return Real().poll(fds, count, timeout); }
+int __wrap_poll(pollfd* fds, nfds_t count, int timeout) {
+  return Uncancelled([&] { return Real().poll(fds, count, timeout); });
+}
 int __wrap_ppoll(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask) {
-  return Real().ppoll(fds, count, timeout, mask);
+  return Uncancelled([&] { return Real().ppoll(fds, count, timeout, mask); });
+}
+int __wrap_eventfd_read(int fd, eventfd_t* value) {
+  return Uncancelled([&] { return __real_eventfd_read(fd, value); });
+}
+int __wrap_eventfd_write(int fd, eventfd_t value) {
+  return Uncancelled([&] { return __real_eventfd_write(fd, value); });
+}
+// The client opens what there is, and makes nothing: no mode.
+int __wrap_open64(const char* path, int flags, ...) {
+  return Uncancelled([&] { return __real_open64(path, flags, 0); });
 }
 int __wrap_dup(int fd) { return Real().dup(fd); }
 int __wrap_dup2(int fd, int to) { return Real().dup2(fd, to); }

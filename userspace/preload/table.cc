@@ -113,7 +113,7 @@ void ReapRetired() {
 
 namespace {
 
-constinit std::mutex mutex;
+constinit UncancelledMutex mutex;
 constinit Description* pool = nullptr;  // guarded by mutex
 constinit std::atomic<int> owner_pid{0};
 constinit std::atomic<int> highest{-1};
@@ -138,7 +138,20 @@ int InternalBase() {
 
 }  // namespace
 
-std::mutex& Mutex() { return mutex; }
+void UncancelledMutex::lock() {
+  int state;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+  mutex_.lock();
+  cancel_state_ = state;
+}
+
+void UncancelledMutex::unlock() {
+  const int state = cancel_state_;
+  mutex_.unlock();
+  pthread_setcancelstate(state, nullptr);
+}
+
+UncancelledMutex& Mutex() { return mutex; }
 
 Description* NewDescription(Kind kind) {
   Description* description = pool;
