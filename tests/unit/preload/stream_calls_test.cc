@@ -217,6 +217,7 @@ void CountPipe(int) { pipes = pipes + 1; }
 
 TEST_F(Stream, RaisesSigpipeUnlessAskedNotTo) {
   const int fd = Open("ECHO");
+  pipes = 0;
   ASSERT_EQ(shutdown(fd, SHUT_WR), 0);
   signal(SIGPIPE, &CountPipe);
   EXPECT_EQ(send(fd, "x", 1, MSG_NOSIGNAL), -1);
