@@ -39,17 +39,17 @@ void ProgramTest::SetUp() {
 void ProgramTest::StartDaemon(int end) {
   const CommandResult result = pair_->Setup(end);
   ASSERT_EQ(result.status, 0) << result.output;
-  const Words argv = {std::getenv("NETCHANNEL_DAEMON_BINARY"),
-                      "--interface",
-                      NamespacePair::kInterface,
-                      "--set",
-                      "status.status_directory=" + StatusDirectory(end),
-                      "--set",
-                      "daemon.socket=" + DaemonSocket(end)};
+  Words argv = {std::getenv("NETCHANNEL_DAEMON_BINARY"), "--interface", NamespacePair::kInterface};
+  Words settings = daemon_settings_;
+  settings.push_back("status.status_directory=" + StatusDirectory(end));
+  settings.push_back("daemon.socket=" + DaemonSocket(end));
+  for (const std::string& setting : settings) argv.insert(argv.end(), {"--set", setting});
   auto& daemon = daemons_[static_cast<size_t>(end)];
   daemon = std::make_unique<Process>(Space(end), argv);
   ASSERT_TRUE(daemon->WaitForOutput("ready\n")) << daemon->err();
 }
+
+void ProgramTest::KillDaemon(int end) { daemons_[static_cast<size_t>(end)].reset(); }
 
 void ProgramTest::TearDown() {
   for (const int end : {kA, kB}) {
@@ -71,8 +71,7 @@ Words ProgramTest::AsOn(int end, const Words& argv) const {
   if (!HasNetChannel(end)) return argv;
   Words words = {"env", "NETCHANNEL_DAEMON=" + DaemonSocket(end), std::getenv("NETCHANNEL_BINARY"),
                  "run"};
-  // Nothing to fall back to in this test: what tries to is a failure.
-  if (GetParam() == On::kBothEnds) words.push_back("--strict");
+  if (strict_ && GetParam() == On::kBothEnds) words.push_back("--strict");
   words.push_back("--");
   words.insert(words.end(), argv.begin(), argv.end());
   return words;

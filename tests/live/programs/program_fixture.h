@@ -42,17 +42,23 @@ class ProgramTest : public StackTest, public testing::WithParamInterface<On> {
   // Runs it to its end, which must be a success.
   Outcome RunClient(const Words& argv, Duration bound = kLong) const;
 
+  void StartDaemon(int end);
+  void KillDaemon(int end);  // SIGKILL
+  std::string DaemonSocket(int end) const { return Path(end == kA ? "a.sock" : "b.sock"); }
+
   // Every connection so far took the path that the parameter says; there was one at least.
   void ExpectPath();
+
+  // With NetChannel at both ends: what tries to fall back is a failure.
+  bool strict_ = true;
+  Words daemon_settings_;  // SECTION.KEY=VALUE
 
  private:
   bool HasNetChannel(int end) const {
     return GetParam() == On::kBothEnds ||
            GetParam() == (end == kA ? On::kServerOnly : On::kClientOnly);
   }
-  void StartDaemon(int end);
   void KillStragglers(int end) const;
-  std::string DaemonSocket(int end) const { return Path(end == kA ? "a.sock" : "b.sock"); }
   Words AsOn(int end, const Words& argv) const;
 
   std::array<std::unique_ptr<Process>, 2> daemons_;
