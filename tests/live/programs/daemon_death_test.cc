@@ -14,7 +14,7 @@ constexpr Duration kAtOnce = Duration::Seconds(2);
 // Waits in a read, a poll and an epoll on a socket each, and says how each ends. Then, at each
 // SIGUSR1, an exchange with the server over a fresh connection.
 constexpr const char* kWaiter = R"(
-import select, signal, socket, sys, threading
+import os, select, signal, socket, sys, threading
 peer = (sys.argv[1], 7001)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 
@@ -24,8 +24,11 @@ def opened():
     assert s.recv(7) == b'+PONG\r\n'
     return s
 
+def say(text):
+    os.write(1, (text + '\n').encode())  # in one piece, whatever other threads say
+
 def says(name, act):
-    print(name, act(), flush=True)
+    say(f'{name} {act()}')
 
 def in_read(s):
     try:
@@ -46,12 +49,12 @@ def in_epoll(s):
 waits = [threading.Thread(target=says, args=(name, lambda a=act, s=opened(): a(s)))
          for name, act in (('read', in_read), ('poll', in_poll), ('epoll', in_epoll))]
 for one in waits: one.start()
-print('waiting', flush=True)
+say('waiting')
 for one in waits: one.join()
 while True:
     signal.sigwait([signal.SIGUSR1])
     opened().close()
-    print('exchanged', flush=True)
+    say('exchanged')
 )";
 
 class DaemonDeathTest : public ProgramTest {
@@ -59,14 +62,6 @@ class DaemonDeathTest : public ProgramTest {
   DaemonDeathTest() {
     strict_ = false;
     daemon_settings_ = {"peers.retry_after_s=1"};
-  }
-  Process StartRedis() const {
-    Process server =
-        StartServer({"redis-server", "--port", "7001", "--bind", Server(), "--protected-mode", "no",
-                     "--save", "", "--dir", StatusDirectory(kA)});
-    EXPECT_TRUE(server.WaitForOutput("Ready to accept connections"))
-        << server.out() << server.err();
-    return server;
   }
   uint64_t Connects() const {
     const Json status = StatusOf(kB);

@@ -77,6 +77,14 @@ Words ProgramTest::AsOn(int end, const Words& argv) const {
   return words;
 }
 
+Process ProgramTest::StartRedis() const {
+  Process server =
+      StartServer({"redis-server", "--port", "7001", "--bind", Server(), "--protected-mode", "no",
+                   "--save", "", "--dir", StatusDirectory(kA)});
+  EXPECT_TRUE(server.WaitForOutput("Ready to accept connections")) << server.out() << server.err();
+  return server;
+}
+
 Outcome ProgramTest::RunClient(const Words& argv, Duration bound) const {
   Process process = StartClient(argv);
   const std::optional<int> status = process.WaitForExit(bound);

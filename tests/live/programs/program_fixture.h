@@ -39,6 +39,7 @@ class ProgramTest : public StackTest, public testing::WithParamInterface<On> {
 
   Process StartServer(const Words& argv) const { return StartIn(kA, AsOn(kA, argv)); }
   Process StartClient(const Words& argv) const { return StartIn(kB, AsOn(kB, argv)); }
+  Process StartRedis() const;  // at a, on port 7001
   // Runs it to its end, which must be a success.
   Outcome RunClient(const Words& argv, Duration bound = kLong) const;
 

@@ -13,14 +13,6 @@ constexpr int kKeysOfARead = 50;
 
 class RedisTest : public ProgramTest {
  protected:
-  Process StartRedis() const {
-    Process server =
-        StartServer({"redis-server", "--port", "7001", "--bind", Server(), "--protected-mode", "no",
-                     "--save", "", "--dir", StatusDirectory(kA)});
-    EXPECT_TRUE(server.WaitForOutput("Ready to accept connections"))
-        << server.out() << server.err();
-    return server;
-  }
   Words Tool(const std::string& program, const Words& more) const {
     Words argv = {program, "-h", Server(), "-p", "7001"};
     argv.insert(argv.end(), more.begin(), more.end());
