@@ -18,6 +18,7 @@ struct FlowGroup;
 struct Flow {
   uint32_t id = 0;
   uint32_t weight = 1;
+  uint16_t source_port = 0;    // of who opened the stream
   FlowGroup* group = nullptr;  // nullptr: no such flow
   ByteCount ready = 0;         // bytes that may go now
   ByteCount deficit = 0;       // what is left of this turn's bytes

@@ -14,6 +14,9 @@ namespace netchannel {
 std::unique_ptr<ChannelPolicy> MakeRoundRobinPolicy();
 // "least-backlog": the channel with the fewest bytes waiting.
 std::unique_ptr<ChannelPolicy> MakeLeastBacklogPolicy();
+// "source-port-hash": the channel that the opener's port names, at both ends the same one; when
+// that is full, the next with room.
+std::unique_ptr<ChannelPolicy> MakeSourcePortHashPolicy();
 // "pinned": always the same channel for the same flow; it waits when that one is full.
 std::unique_ptr<ChannelPolicy> MakePinnedPolicy();
 

@@ -117,7 +117,8 @@ std::optional<Grant> Scheduler::Impl::NextOf(FlowGroup& group, SessionPort& port
     return std::nullopt;
   }
   while (Flow* flow = ring.FrontFlow(group)) {
-    const ChannelChoice choice{flow->id, channels, masks.candidates, masks.with_room};
+    const ChannelChoice choice{flow->id, flow->source_port, channels, masks.candidates,
+                               masks.with_room};
     const auto position = policy->Choose(choice, group.cursor);
     if (!position.has_value()) {
       ring.Park(*flow);
@@ -144,7 +145,7 @@ absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Create(const SchedulerConf
 Scheduler::Scheduler(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Scheduler::~Scheduler() = default;
 
-void Scheduler::AddFlow(FlowId id, SessionHandle session, AppClass app_class, uint32_t weight) {
+void Scheduler::AddFlow(FlowId id, SessionHandle session, const FlowTraits& traits) {
   assert(id < impl_->max_flows);
   while (impl_->flows.size() <= id) {
     const auto next = static_cast<uint32_t>(impl_->flows.size());
@@ -152,8 +153,9 @@ void Scheduler::AddFlow(FlowId id, SessionHandle session, AppClass app_class, ui
   }
   Flow& flow = impl_->flows[id];
   assert(flow.group == nullptr);
-  flow.weight = std::max(weight, 1u);
-  flow.group = &impl_->Join(session, app_class);
+  flow.source_port = traits.source_port;
+  flow.group = &impl_->Join(session, traits.app_class);
+  SetWeight(id, traits.weight);
 }
 
 void Scheduler::RemoveFlow(FlowId id) {
@@ -180,6 +182,10 @@ void Scheduler::SetClass(FlowId id, AppClass app_class) {
   flow.group = &impl_->Join(from.session, app_class);
   impl_->Leave(from);
   SetReady(id, flow.ready, flow.fin);
+}
+
+void Scheduler::SetWeight(FlowId id, uint32_t weight) {
+  impl_->FlowOf(id).weight = std::clamp(weight, 1u, kMaxFlowWeight);
 }
 
 void Scheduler::BeginRound() {

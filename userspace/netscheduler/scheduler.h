@@ -6,9 +6,9 @@
 // Latency flows are served before throughput flows; within a class, deficit round robin by bytes
 // (Shreedhar and Varghese, SIGCOMM 1995) with a quantum per weight; the channel is chosen by a
 // ChannelPolicy (netscheduler/channel_policy.h), by name: "round-robin" (a burst on one, then the
-// next), "least-backlog", "pinned". A latency flow uses the latency channels of its session, or any
-// when there are none; a throughput flow likewise. Channels without room are skipped; when all are
-// full the flow waits, which is the back-pressure to its writer.
+// next), "least-backlog", "source-port-hash", "pinned". A latency flow uses the latency channels of
+// its session, or any when there are none; a throughput flow likewise. Channels without room are
+// skipped; when all are full the flow waits, which is the back-pressure to its writer.
 //
 // Latency strictly first means that latency flows that fill their channels for good leave
 // throughput flows nothing but what the latency channels refuse: every grant ends when their
@@ -41,6 +41,15 @@ struct SchedulerConfig {
 
 using FlowId = uint32_t;  // the stream's slot in the StreamTable
 
+inline constexpr uint32_t kMaxFlowWeight =
+    255;  // enough to tell flows apart, and a turn has an end
+
+struct FlowTraits {
+  AppClass app_class = AppClass::kThroughput;
+  uint32_t weight = 1;       // 1..kMaxFlowWeight: its share among the flows of its class
+  uint16_t source_port = 0;  // of who opened the stream
+};
+
 struct Grant {
   FlowId flow = 0;
   SessionHandle session;
@@ -53,13 +62,15 @@ class Scheduler {
   static absl::StatusOr<std::unique_ptr<Scheduler>> Create(const SchedulerConfig& config);
   ~Scheduler();
 
-  void AddFlow(FlowId flow, SessionHandle session, AppClass app_class, uint32_t weight);
+  void AddFlow(FlowId flow, SessionHandle session, const FlowTraits& traits);
   void RemoveFlow(FlowId flow);
   // The flow has bytes (or a FIN) that its peer's window allows. Idempotent.
   void SetReady(FlowId flow, ByteCount bytes, bool fin);
   // It has none any more.
   void SetIdle(FlowId flow);
   void SetClass(FlowId flow, AppClass app_class);
+  // From the flow's next turn on.
+  void SetWeight(FlowId flow, uint32_t weight);
 
   // Flows that found no room get another look from here on. Once in front of a batch of Next calls.
   void BeginRound();

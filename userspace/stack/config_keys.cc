@@ -2,12 +2,21 @@
 #include "stack/config_keys.h"
 
 #include "netdriver/peer_networks.h"
+#include "netscheduler/channel_policy.h"
 
 namespace netchannel {
 
 namespace {
 
 using C = Config;
+
+std::vector<absl::string_view> PolicyNames() {
+  std::vector<absl::string_view> names;
+  for (const ChannelPolicyEntry& policy : ChannelPolicies()) {
+    names.emplace_back(policy.name.data(), policy.name.size());
+  }
+  return names;
+}
 
 std::vector<ConfigKey> MakeKeys() {
   return {
@@ -76,7 +85,7 @@ std::vector<ConfigKey> MakeKeys() {
       {"sockets", "ephemeral_last", UintField{&C::ephemeral_last, 1024, 65535}, "port",
        "last local port of outgoing connections"},
 
-      {"scheduler", "policy", TextField{&C::policy, {"round-robin", "least-backlog", "pinned"}}, "",
+      {"scheduler", "policy", TextField{&C::policy, PolicyNames()}, "",
        "which channel of a class a socket's next bytes take"},
       {"scheduler", "quantum_kib", UintField{&C::quantum_kib, 1, 65536}, "KiB",
        "bytes a socket may send in its turn"},

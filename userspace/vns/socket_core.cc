@@ -94,7 +94,9 @@ int SocketCore::Bind(VirtualSocket& socket, StreamId id) {
   entry.source_port = socket.opener ? socket.hold.port : socket.peer.port;
   entry.destination_port = socket.opener ? socket.peer.port : socket.hold.port;
   entry.app_class = socket.options.app_class;
-  scheduler->AddFlow(handle->slot, socket.session, socket.options.app_class, 1);
+  scheduler->AddFlow(
+      handle->slot, socket.session,
+      {.app_class = socket.options.app_class, .weight = 1, .source_port = entry.source_port});
   return 0;
 }
 

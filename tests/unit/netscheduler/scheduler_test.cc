@@ -22,7 +22,7 @@ class SchedulerTest : public testing::Test {
   }
   void AddReady(FlowId flow, SessionHandle session, AppClass app_class, ByteCount bytes,
                 uint32_t weight = 1) {
-    scheduler_->AddFlow(flow, session, app_class, weight);
+    scheduler_->AddFlow(flow, session, {.app_class = app_class, .weight = weight});
     ready_[flow] = bytes;
     scheduler_->SetReady(flow, bytes, false);
   }
@@ -41,7 +41,7 @@ TEST_F(SchedulerTest, AnUnknownPolicyIsRefusedAndNamesTheKnownOnes) {
 
 TEST_F(SchedulerTest, NothingReadyGivesNoGrant) {
   port_.Add(kSession, kT, kPlenty);
-  scheduler_->AddFlow(1, kSession, kT, 1);
+  scheduler_->AddFlow(1, kSession, {.app_class = kT});
   EXPECT_FALSE(scheduler_->Next(port_).has_value());
 }
 
@@ -233,7 +233,7 @@ TEST_F(SchedulerTest, APinnedFlowWaitsForItsChannelWhileOthersGo) {
 
 TEST_F(SchedulerTest, ABareFinGetsAGrantOfNoBytes) {
   port_.Add(kSession, kT, kPlenty);
-  scheduler_->AddFlow(0, kSession, kT, 1);
+  scheduler_->AddFlow(0, kSession, {.app_class = kT});
   scheduler_->SetReady(0, 0, true);
   const auto grant = scheduler_->Next(port_);
   ASSERT_TRUE(grant.has_value());
@@ -265,6 +265,40 @@ TEST_F(SchedulerTest, AnIdleFlowIsNotServed) {
   AddReady(0, kSession, kT, 5000);
   scheduler_->SetIdle(0);
   EXPECT_FALSE(Serve().has_value());
+}
+
+TEST_F(SchedulerTest, ANewWeightHoldsFromTheNextTurnOn) {
+  port_.Add(kSession, kT, kPlenty);
+  AddReady(0, kSession, kT, 100 * kQuantum);
+  AddReady(1, kSession, kT, 100 * kQuantum);
+  scheduler_->SetWeight(1, 3);
+  std::map<FlowId, ByteCount> sent;
+  for (int i = 0; i < 20; ++i) {
+    const auto grant = Serve();
+    sent[grant->flow] += grant->bytes;
+  }
+  EXPECT_EQ(sent[1], 3 * sent[0]);
+}
+
+TEST_F(SchedulerTest, AWeightOutsideTheRangeIsCutToIt) {
+  port_.Add(kSession, kT, kPlenty);
+  AddReady(0, kSession, kT, 1000 * kQuantum, 0);
+  AddReady(1, kSession, kT, 1000 * kQuantum, 1000000);
+  EXPECT_EQ(Serve()->bytes, kQuantum);
+  EXPECT_EQ(Serve()->bytes, kMaxFlowWeight * kQuantum);
+}
+
+TEST_F(SchedulerTest, SourcePortsDecideTheChannelOfTheHashPolicy) {
+  Make("source-port-hash");
+  for (int i = 0; i < 4; ++i) port_.Add(kSession, kT, kPlenty);
+  std::map<int, int> flows_of_channel;
+  for (FlowId f = 0; f < 64; ++f) {
+    scheduler_->AddFlow(f, kSession, {.source_port = static_cast<uint16_t>(50000 + f)});
+    ready_[f] = 100;
+    scheduler_->SetReady(f, 100, false);
+    ++flows_of_channel[Serve()->channel];
+  }
+  for (int i = 0; i < 4; ++i) EXPECT_NEAR(flows_of_channel[i], 16, 4) << i;
 }
 
 TEST_F(SchedulerTest, AFlowChangesItsClassWhileReady) {
