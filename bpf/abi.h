@@ -36,17 +36,27 @@ enum nc_action {
 enum nc_class {
 	NC_CLASS_THROUGHPUT = 0,
 	NC_CLASS_LATENCY = 1,
+	NC_CLASS_UNSET = 2, /* in `peers` only: nothing is said */
 };
 
 /* Key of `lanes`: a UDP destination port. */
 typedef __u16 nc_port;
 
-/* Value of `lanes`. */
+/* The queue that the socket in a slot below NC_MAX_SLOTS is bound to. */
+#define NC_SLOT_QUEUE(slot) \
+	((slot) < NC_MAX_QUEUES ? (slot) : ((slot) - NC_MAX_QUEUES) / NC_EXTRA_LANES)
+
+/*
+ * Value of `lanes`. Slot, class and action may be changed while traffic flows: the lane then uses the socket
+ * of another lane of the same stack, both ways. A slot that holds no socket, or not one of `queue`, is an
+ * error: packets go to their queue's home socket, and the stack puts the last good value back.
+ */
 struct nc_lane {
 	__u32 slot;  /* of the lane's socket in `xsks` */
-	__u32 queue; /* that this socket is bound to */
+	__u32 queue; /* that this socket is bound to: NC_SLOT_QUEUE(slot) */
 	enum nc_class app_class;
 	enum nc_action action;
+	__u32 own_slot; /* of the socket that was made for the lane; the stack's alone to write */
 };
 
 /* Key of `local_addresses`: only packets to these are ours. A router's transit traffic passes. */
@@ -69,13 +79,20 @@ enum nc_peer_action {
 struct nc_peer {
 	enum nc_peer_action action;
 	enum nc_class app_class; /* of sockets to this peer that choose none; userspace reads it */
+	__u32 weight;            /* of such sockets within their class, 1 to 255; 0: nothing is said */
 };
 
-/* The one value of `policy`: the knobs that userspace reads without a syscall, through mmap. */
-struct nc_policy {
-	__u64 generation; /* raised by the writer after each change of a map */
-	__u32 deny_unknown_peers;
-	__u32 reserved;
+/*
+ * Keys of `policy`: one knob an entry, so that each is changed alone and none is ever seen half written. Values
+ * are __u64; at first all are 0. Userspace reads them without a syscall, through mmap.
+ */
+enum nc_knob {
+	NC_KNOB_GENERATION = 0,         /* raised after a change of another map, which is then seen at once */
+	NC_KNOB_DENY_UNKNOWN_PEERS = 1, /* 0 or 1: peers that are not in `peers` are denied */
+	NC_KNOB_CHANNEL_POLICY = 2,     /* a number of netscheduler/README.md; 0: as configured */
+	NC_KNOB_RATE_THROUGHPUT = 3,    /* limit of what the class may send, bytes per second; 0: none */
+	NC_KNOB_RATE_LATENCY = 4,
+	NC_KNOBS,
 };
 
 /* How the program is attached; the one value of `attachment`, written by the loader for people and the stack. */
@@ -113,7 +130,7 @@ enum nc_verdict {
 	NC_PASS_NO_SOCKET, /* ours, and no stack is running on this queue */
 	/* Ours and healthy. */
 	NC_STEERED,
-	NC_STEERED_HOME, /* came in on another queue than its lane's */
+	NC_STEERED_HOME, /* came in on another queue than its lane's, or its lane's slot is wrong */
 	/* Ours, and not wanted. */
 	NC_DROP_TRUNCATED,
 	NC_DROP_FRAGMENT, /* NetChannel never fragments */

@@ -44,10 +44,10 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, NC_KNOBS);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct nc_policy);
+	__type(key, enum nc_knob);
+	__type(value, __u64);
 } policy SEC(".maps");
 
 struct {

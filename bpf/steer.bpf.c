@@ -53,35 +53,35 @@ static __always_inline enum nc_verdict check_lengths(struct xdp_md *ctx, struct 
 static __always_inline _Bool denied(const struct packet *packet)
 {
 	struct nc_peer_prefix prefix = {.prefixlen = 128};
-	struct nc_policy *knobs;
+	__u32 key = NC_KNOB_DENY_UNKNOWN_PEERS;
 	struct nc_peer *peer;
-	__u32 key = 0;
+	__u64 *deny_unknown;
 
 	__builtin_memcpy(prefix.bytes, &packet->source, sizeof(prefix.bytes));
 	peer = bpf_map_lookup_elem(&peers, &prefix);
 	if (peer)
 		return peer->action == NC_PEER_DENY;
-	knobs = bpf_map_lookup_elem(&policy, &key);
-	return knobs && knobs->deny_unknown_peers;
+	deny_unknown = bpf_map_lookup_elem(&policy, &key);
+	return deny_unknown && *deny_unknown;
 }
 
-/* A socket receives only from the queue that it is bound to: elsewhere the queue's home socket takes it. */
+/*
+ * A socket receives only from the queue that it is bound to: elsewhere the queue's home socket takes it. So it
+ * does when the lane's slot is no slot, empty, or one of another queue than the lane says: maps are written by
+ * hand, too, and a redirect to a wrong socket would lose the packet without a trace.
+ */
 static __always_inline int steer(struct xdp_md *ctx, const struct nc_lane *lane)
 {
-	__u32 slot = ctx->rx_queue_index;
-	enum nc_verdict verdict = NC_STEERED_HOME;
+	__u32 queue = ctx->rx_queue_index;
+	__u32 slot = lane->slot;
 
 	/* Keeps the compiler from choosing between pointers into ctx and lane, which the verifier refuses. */
-	asm volatile("" : "+r"(slot));
-	if (lane->queue == slot) {
-		slot = lane->slot;
-		verdict = NC_STEERED;
-	} else if (slot >= NC_MAX_QUEUES) {
+	asm volatile("" : "+r"(queue), "+r"(slot));
+	if (lane->queue == queue && NC_SLOT_QUEUE(slot) == queue && bpf_map_lookup_elem(&xsks, &slot))
+		return count(NC_STEERED, bpf_redirect_map(&xsks, slot, XDP_PASS));
+	if (queue >= NC_MAX_QUEUES || !bpf_map_lookup_elem(&xsks, &queue))
 		return count(NC_PASS_NO_SOCKET, XDP_PASS);
-	}
-	if (!bpf_map_lookup_elem(&xsks, &slot))
-		return count(NC_PASS_NO_SOCKET, XDP_PASS);
-	return count(verdict, bpf_redirect_map(&xsks, slot, XDP_PASS));
+	return count(NC_STEERED_HOME, bpf_redirect_map(&xsks, queue, XDP_PASS));
 }
 
 SEC("xdp.frags")

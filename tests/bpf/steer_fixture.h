@@ -92,7 +92,7 @@ class SteerTest : public testing::Test {
     }
     AddAddress(AF_INET, "10.0.0.1");
     AddAddress(AF_INET6, "fd00::1");
-    SetLane(kPort, {kSlot, 0, NC_CLASS_THROUGHPUT, NC_ACTION_STEER});
+    SetLane(kPort, {kSlot, 0, NC_CLASS_THROUGHPUT, NC_ACTION_STEER, kSlot});
     AddSocket(kSlot);
   }
   void TearDown() override { steer_bpf__destroy(skeleton_); }
@@ -122,14 +122,12 @@ class SteerTest : public testing::Test {
     const nc_address address = Address(family, text);
     nc_peer_prefix prefix{.prefixlen = family == AF_INET ? 96 + bits : bits, .bytes = {}};
     std::memcpy(prefix.bytes, address.bytes, sizeof(prefix.bytes));
-    const nc_peer peer{action, NC_CLASS_THROUGHPUT};
+    const nc_peer peer{action, NC_CLASS_UNSET, 0};
     ASSERT_EQ(Update(skeleton_->maps.peers, &prefix, &peer), 0);
   }
 
-  void DenyUnknownPeers() {
-    const uint32_t key = 0;
-    const nc_policy policy{.generation = 1, .deny_unknown_peers = 1, .reserved = 0};
-    ASSERT_EQ(Update(skeleton_->maps.policy, &key, &policy), 0);
+  void SetKnob(nc_knob knob, uint64_t value) {
+    ASSERT_EQ(Update(skeleton_->maps.policy, &knob, &value), 0);
   }
 
   // Runs the program once; the verdict is the one counter that went up, by one.

@@ -5,6 +5,11 @@
 namespace netchannel::test {
 namespace {
 
+constexpr uint32_t kSlotOfQueue5 = NC_MAX_QUEUES + 5 * NC_EXTRA_LANES;
+constexpr uint32_t kExtraSlotOfQueue0 = NC_MAX_QUEUES;
+static_assert(NC_SLOT_QUEUE(kSlotOfQueue5) == 5 && NC_SLOT_QUEUE(kExtraSlotOfQueue0) == 0);
+static_assert(NC_SLOT_QUEUE(63) == 63 && NC_SLOT_QUEUE(NC_MAX_SLOTS - 1) == 63);
+
 TEST_P(SteerEncapsulationTest, HealthyPacketGoesToItsLanesSocket) {
   EXPECT_EQ(Run(Spec()), kSteered);
 }
@@ -22,8 +27,8 @@ TEST_P(SteerEncapsulationTest, LinkPaddingBehindThePacketIsIgnored) {
 }
 
 TEST_P(SteerEncapsulationTest, PacketForALaneOfAnotherQueueGoesToItsQueuesHomeSocket) {
-  SetLane(kPort, {64, 5, NC_CLASS_LATENCY, NC_ACTION_STEER});
-  AddSocket(64);
+  SetLane(kPort, {kSlotOfQueue5, 5, NC_CLASS_LATENCY, NC_ACTION_STEER, kSlotOfQueue5});
+  AddSocket(kSlotOfQueue5);
   EXPECT_EQ(Run(Spec()), kSteeredHome);
 }
 
@@ -34,9 +39,53 @@ TEST_P(SteerEncapsulationTest, PacketWithoutALaneSocketPasses) {
 
 TEST_P(SteerEncapsulationTest, PacketForAnotherQueueWithoutAHomeSocketPasses) {
   CloseSockets();
-  SetLane(kPort, {64, 5, NC_CLASS_LATENCY, NC_ACTION_STEER});
-  AddSocket(64);
+  SetLane(kPort, {kSlotOfQueue5, 5, NC_CLASS_LATENCY, NC_ACTION_STEER, kSlotOfQueue5});
+  AddSocket(kSlotOfQueue5);
   EXPECT_EQ(Run(Spec()), Pass(NC_PASS_NO_SOCKET));
+}
+
+TEST_P(SteerEncapsulationTest, ALaneMovesToAnotherSocketOfItsQueue) {
+  SetLane(kPort, {kExtraSlotOfQueue0, 0, NC_CLASS_THROUGHPUT, NC_ACTION_STEER, kSlot});
+  AddSocket(kExtraSlotOfQueue0);
+  EXPECT_EQ(Run(Spec()), kSteered);
+}
+
+TEST_P(SteerEncapsulationTest, AnEmptySlotFallsBackToTheQueuesHomeSocket) {
+  SetLane(kPort, {kExtraSlotOfQueue0, 0, NC_CLASS_THROUGHPUT, NC_ACTION_STEER, kSlot});
+  EXPECT_EQ(Run(Spec()), kSteeredHome);
+}
+
+TEST_P(SteerEncapsulationTest, ASlotOfAnotherQueueThanTheLaneSaysFallsBackToTheHomeSocket) {
+  SetLane(kPort, {kSlotOfQueue5, 0, NC_CLASS_THROUGHPUT, NC_ACTION_STEER, kSlot});
+  AddSocket(kSlotOfQueue5);
+  EXPECT_EQ(Run(Spec()), kSteeredHome);
+}
+
+TEST_P(SteerEncapsulationTest, ASlotThatDoesNotExistFallsBackToTheHomeSocket) {
+  for (const uint32_t slot : {uint32_t{NC_MAX_SLOTS}, UINT32_MAX}) {
+    SetLane(kPort, {slot, 0, NC_CLASS_THROUGHPUT, NC_ACTION_STEER, kSlot});
+    EXPECT_EQ(Run(Spec()), kSteeredHome) << slot;
+  }
+}
+
+TEST_P(SteerEncapsulationTest, AnUnknownActionSteers) {
+  SetLane(kPort, {kSlot, 0, NC_CLASS_THROUGHPUT, static_cast<nc_action>(7), kSlot});
+  EXPECT_EQ(Run(Spec()), kSteered);
+}
+
+TEST_P(SteerEncapsulationTest, AnUnknownPeerActionAllows) {
+  SetKnob(NC_KNOB_DENY_UNKNOWN_PEERS, 1);
+  SetPeer(family(), Spec().ipv6 ? "fd00::" : "10.0.0.0", Spec().ipv6 ? 64 : 24,
+          static_cast<nc_peer_action>(7));
+  EXPECT_EQ(Run(Spec()), kSteered);
+}
+
+TEST_P(SteerEncapsulationTest, KnobsOfUserspaceChangeNoVerdict) {
+  for (const nc_knob knob : {NC_KNOB_GENERATION, NC_KNOB_CHANNEL_POLICY, NC_KNOB_RATE_THROUGHPUT,
+                             NC_KNOB_RATE_LATENCY}) {
+    SetKnob(knob, UINT64_MAX);
+    EXPECT_EQ(Run(Spec()), kSteered) << knob;
+  }
 }
 
 TEST_P(SteerEncapsulationTest, OtherPortPasses) {
@@ -70,12 +119,12 @@ TEST_P(SteerEncapsulationTest, WrongIpVersionPasses) {
 }
 
 TEST_P(SteerEncapsulationTest, PacketOfALaneThatPassesGoesToTheKernel) {
-  SetLane(kPort, {kSlot, 0, NC_CLASS_THROUGHPUT, NC_ACTION_PASS});
+  SetLane(kPort, {kSlot, 0, NC_CLASS_THROUGHPUT, NC_ACTION_PASS, kSlot});
   EXPECT_EQ(Run(Spec()), Pass(NC_PASS_LANE_ACTION));
 }
 
 TEST_P(SteerEncapsulationTest, PacketOfALaneThatDropsIsDropped) {
-  SetLane(kPort, {kSlot, 0, NC_CLASS_THROUGHPUT, NC_ACTION_DROP});
+  SetLane(kPort, {kSlot, 0, NC_CLASS_THROUGHPUT, NC_ACTION_DROP, kSlot});
   EXPECT_EQ(Run(Spec()), Drop(NC_DROP_LANE_ACTION));
 }
 
@@ -92,12 +141,12 @@ TEST_P(SteerEncapsulationTest, LongerPeerPrefixDecides) {
 }
 
 TEST_P(SteerEncapsulationTest, UnknownPeerIsDroppedWhenThePolicySaysSo) {
-  DenyUnknownPeers();
+  SetKnob(NC_KNOB_DENY_UNKNOWN_PEERS, 1);
   EXPECT_EQ(Run(Spec()), Drop(NC_DROP_DENIED));
 }
 
 TEST_P(SteerEncapsulationTest, KnownPeerIsSteeredWhenUnknownOnesAreDenied) {
-  DenyUnknownPeers();
+  SetKnob(NC_KNOB_DENY_UNKNOWN_PEERS, 1);
   SetPeer(family(), GetParam().ipv6 ? "fd00::2" : "10.0.0.2", GetParam().ipv6 ? 128 : 32,
           NC_PEER_ALLOW);
   EXPECT_EQ(Run(Spec()), kSteered);

@@ -19,6 +19,7 @@ enum class FallbackReason : uint32_t {
   kUnreachable,
   kSilent,
   kRejected,
+  kDenied,
   // Reported.
   kRefused,       // the peer's stack has no listener there: its kernel may have one
   kKernelPeer,    // a listener that serves both kinds of peer: this one came through the kernel
@@ -43,6 +44,8 @@ constexpr std::string_view FallbackReasonName(FallbackReason reason) {
       return "no-answer";
     case FallbackReason::kRejected:
       return "rejected-by-the-peer's-stack";
+    case FallbackReason::kDenied:
+      return "denied-by-the-map-peers";
     case FallbackReason::kRefused:
       return "no-listener-on-the-peer's-stack";
     case FallbackReason::kKernelPeer:

@@ -21,6 +21,7 @@ enum class Absence : uint8_t {
   kUnreachable,      // an ICMP error came back
   kSilent,           // no answer within the probe time
   kRejected,         // it speaks NetChannel, but not with us: other versions, or denied
+  kDenied,           // by the map `peers`, here
 };
 
 // An ICMP or ICMPv6 "destination unreachable" about a packet of ours, as the kernel hands it over.

@@ -24,7 +24,7 @@ struct Driver::Impl {
         lanes(lanes_in),
         sessions(config.max_sessions, rng),
         life(config, &lanes, &sessions, &active, &events, now),
-        handshaker(config, &lanes, hops, rng, &sessions, &life, now),
+        handshaker(config, &lanes, hops, rng, &sessions, &life, &peer_rules, now),
         receiver(config, lanes.size(), &sessions, &life, &handshaker, &active, &events),
         transmitter(&lanes, streams, hops, &active, &handshaker, &life),
         last_now(now) {}
@@ -48,6 +48,7 @@ struct Driver::Impl {
   LaneSet lanes;
   DropCounters drops;
   EventQueue events;
+  PeerRules peer_rules;
   ActiveChannels active;
   SessionTable sessions;
   SessionLife life;
@@ -170,6 +171,30 @@ Time Driver::NextTimeout() const {
 }
 
 std::optional<DriverEvent> Driver::PollEvent() { return impl_->events.Pop(); }
+
+void Driver::SteerLane(uint32_t lane, AppClass app_class, uint32_t via) {
+  impl_->lanes.SetClass(lane, app_class);
+  impl_->lanes.Route(lane, via);
+}
+
+AppClass Driver::LaneClass(uint32_t lane) const { return impl_->lanes.class_of(lane); }
+
+uint32_t Driver::LaneVia(uint32_t lane) const { return impl_->lanes.via(lane); }
+
+void Driver::SetPeerRules(Time now, PeerRules rules) {
+  impl_->peer_rules = std::move(rules);
+  impl_->lanes.BeginPoll();
+  for (Session* session : impl_->sessions.All()) {
+    if (!impl_->peer_rules.Denies(session->peer.address)) continue;
+    if (session->up) impl_->life.SendClose(now, *session, wire::CloseCode::kShutdown);
+    impl_->handshaker.Forget(*session);
+    impl_->life.TakeDown(*session, EHOSTUNREACH);
+  }
+  impl_->lanes.FlushAll();
+  impl_->NoteWork(now);
+}
+
+const PeerRules& Driver::peer_rules() const { return impl_->peer_rules; }
 
 void Driver::Shutdown(Time now) {
   impl_->lanes.BeginPoll();

@@ -31,6 +31,7 @@
 #include "netdriver/driver_config.h"
 #include "netdriver/drop_reason.h"
 #include "netdriver/next_hops.h"
+#include "netdriver/peer_rules.h"
 #include "netdriver/session_port.h"
 #include "netdriver/status.h"
 #include "netdriver/stream_table.h"
@@ -77,6 +78,16 @@ class Driver final : public SessionPort {
   void OnUnreachable(Time now, const Unreachable& error);
   Time NextTimeout() const;
   std::optional<DriverEvent> PollEvent();
+
+  // Live steering. A lane's class is that of channels to come; its packets leave through `via`'s
+  // socket (its own index: its own).
+  void SteerLane(uint32_t lane, AppClass app_class, uint32_t via);
+  AppClass LaneClass(uint32_t lane) const;
+  uint32_t LaneVia(uint32_t lane) const;
+  // Sessions with peers that are denied now end: here with EHOSTUNREACH, there with a CLOSE. New
+  // ones begin no more (Absence::kDenied).
+  void SetPeerRules(Time now, PeerRules rules);
+  const PeerRules& peer_rules() const;
 
   // Tells all peers that we go (CLOSE), as far as one PollTransmit goes.
   void Shutdown(Time now);

@@ -35,13 +35,14 @@ uint8_t ChannelLimit(const DriverConfig& config) {
 }  // namespace
 
 Handshaker::Handshaker(const DriverConfig& config, LaneSet* lanes, NextHops* hops, Rng* rng,
-                       SessionTable* sessions, SessionLife* life, Time now)
+                       SessionTable* sessions, SessionLife* life, const PeerRules* peers, Time now)
     : config_(config),
       lanes_(lanes),
       hops_(hops),
       rng_(rng),
       sessions_(sessions),
       life_(life),
+      peers_(peers),
       absent_(config.absent_time),
       cookies_(rng, now),
       stale_window_(now) {}
@@ -53,6 +54,7 @@ std::optional<Absence> Handshaker::Exclude(const wire::IpAddress& peer) {
   if (own) return Absence::kOwnAddress;
   if (!config_.addresses.For(peer)) return Absence::kNoFamily;
   if (!config_.networks.Contain(peer)) return Absence::kOutsideNetworks;
+  if (peers_->Denies(peer)) return Absence::kDenied;
   if (!hops_->Reaches(peer)) return Absence::kNotRouted;
   return std::nullopt;
 }
@@ -185,7 +187,9 @@ std::optional<DropReason> Handshaker::OnInit(Time now, wire::Bytes packet, const
                  back);
     return DropReason::kBadVersion;
   }
-  if (!config_.networks.Contain(back.remote.address)) {
+  const bool denied =
+      !config_.networks.Contain(back.remote.address) || peers_->Denies(back.remote.address);
+  if (denied) {
     (void)Answer(wire::Reject{.nonce = init->nonce, .reason = wire::RejectReason::kDenied}, back);
     return DropReason::kDenied;
   }

@@ -27,6 +27,7 @@
 #include "netdriver/driver_config.h"
 #include "netdriver/drop_reason.h"
 #include "netdriver/lane_set.h"
+#include "netdriver/peer_rules.h"
 #include "netdriver/reply_queue.h"
 #include "netdriver/session.h"
 #include "netdriver/session_life.h"
@@ -38,7 +39,7 @@ namespace netchannel {
 class Handshaker {
  public:
   Handshaker(const DriverConfig& config, LaneSet* lanes, NextHops* hops, Rng* rng,
-             SessionTable* sessions, SessionLife* life, Time now);
+             SessionTable* sessions, SessionLife* life, const PeerRules* peers, Time now);
   ~Handshaker();
 
   absl::StatusOr<SessionHandle> Connect(Time now, const wire::IpEndpoint& peer);
@@ -103,6 +104,7 @@ class Handshaker {
   Rng* rng_;
   SessionTable* sessions_;
   SessionLife* life_;
+  const PeerRules* peers_;
   AbsentPeers absent_;
   CookieJar cookies_;
   ReplyQueue replies_;

@@ -15,8 +15,20 @@ LaneSet::LaneSet(absl::Span<Lane* const> lanes) {
   for (Lane* lane : lanes) {
     const bool latency = lane->info().app_class == static_cast<uint8_t>(AppClass::kLatency);
     const AppClass app_class = latency ? AppClass::kLatency : AppClass::kThroughput;
-    by_class_[static_cast<size_t>(app_class)].push_back(size());
-    lanes_.push_back(State{lane});
+    lanes_.push_back(State{lane, size(), app_class});
+  }
+  SortByClass();
+}
+
+void LaneSet::SetClass(uint32_t lane, AppClass app_class) {
+  lanes_[lane].app_class = app_class;
+  SortByClass();
+}
+
+void LaneSet::SortByClass() {
+  for (auto& own : by_class_) own.clear();
+  for (uint32_t i = 0; i < size(); ++i) {
+    by_class_[static_cast<size_t>(lanes_[i].app_class)].push_back(i);
   }
   for (auto& own : by_class_) {
     if (!own.empty()) continue;

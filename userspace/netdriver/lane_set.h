@@ -35,6 +35,14 @@ class LaneSet {
     return lanes[n % lanes.size()];
   }
 
+  // Changes while traffic flows. The class counts for channels to come; what exists keeps what both
+  // ends agreed on.
+  void SetClass(uint32_t lane, AppClass app_class);
+  // From here on the lane's packets leave through `via`'s socket; its own index: through its own.
+  void Route(uint32_t lane, uint32_t via) { lanes_[lane].via = via; }
+  AppClass class_of(uint32_t lane) const { return lanes_[lane].app_class; }
+  uint32_t via(uint32_t lane) const { return lanes_[lane].via; }
+
   // The largest NetChannel packet that every lane can carry.
   ByteCount MaxPacketSize(bool is_v4) const;
   // Packets that the smallest lane holds; `unknown` when no lane says.
@@ -42,15 +50,16 @@ class LaneSet {
 
   // Room for one frame, or empty when the lane is blocked.
   absl::Span<std::byte> Reserve(uint32_t lane) {
-    State& state = lanes_[lane];
+    State& state = lanes_[lanes_[lane].via];
     if (state.blocked) return {};
     const absl::Span<std::byte> buffer = state.lane->Reserve();
     if (!buffer.empty()) return buffer;
     return ReserveAfterFlush(state);
   }
   void Submit(uint32_t lane, size_t length) {
-    lanes_[lane].lane->Submit(length);
-    lanes_[lane].unflushed = true;
+    State& state = lanes_[lanes_[lane].via];
+    state.lane->Submit(length);
+    state.unflushed = true;
   }
 
   // Lanes that were blocked may have buffers again.
@@ -62,10 +71,13 @@ class LaneSet {
  private:
   struct State {
     Lane* lane;
+    uint32_t via;  // index of the lane whose socket its packets leave through
+    AppClass app_class;
     bool unflushed = false;
     bool blocked = false;
   };
 
+  void SortByClass();
   absl::Span<std::byte> ReserveAfterFlush(State& state);
 
   std::vector<State> lanes_;

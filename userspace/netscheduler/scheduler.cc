@@ -13,6 +13,7 @@
 #include "netscheduler/channel_policy.h"
 #include "netscheduler/deficit_round_robin.h"
 #include "netscheduler/flow.h"
+#include "netscheduler/rate_limit.h"
 
 namespace netchannel {
 namespace {
@@ -79,6 +80,8 @@ struct Scheduler::Impl {
   absl::flat_hash_map<GroupKey, std::unique_ptr<FlowGroup>> groups;
   // By AppClass's number. Behind the groups that they link: destroyed before them.
   std::array<DeficitRoundRobin, kAppClasses> rings;
+  std::array<RateLimit, kAppClasses> rates;
+  Time now;  // of the round
 };
 
 FlowGroup& Scheduler::Impl::Join(SessionHandle session, AppClass app_class) {
@@ -101,6 +104,7 @@ void Scheduler::Impl::Leave(FlowGroup& group) {
 
 std::optional<Grant> Scheduler::Impl::NextOf(AppClass app_class, SessionPort& port) {
   DeficitRoundRobin& ring = rings[static_cast<size_t>(app_class)];
+  if (!rates[static_cast<size_t>(app_class)].MaySend(now)) return std::nullopt;
   while (FlowGroup* group = ring.Front()) {
     if (auto grant = NextOf(*group, port)) return grant;
   }
@@ -188,7 +192,8 @@ void Scheduler::SetWeight(FlowId id, uint32_t weight) {
   impl_->FlowOf(id).weight = std::clamp(weight, 1u, kMaxFlowWeight);
 }
 
-void Scheduler::BeginRound() {
+void Scheduler::BeginRound(Time now) {
+  impl_->now = now;
   for (DeficitRoundRobin& ring : impl_->rings) ring.Unblock();
 }
 
@@ -205,9 +210,28 @@ void Scheduler::OnSent(const Grant& grant, ByteCount used, ByteCount remaining,
   flow.ready = remaining;
   flow.fin = fin_remaining;
   DeficitRoundRobin& ring = impl_->RingOf(*flow.group);
+  impl_->rates[static_cast<size_t>(flow.group->app_class)].Charge(impl_->now, used);
   ring.Charge(flow, used);
   const bool refused = used == 0 && flow.HasWork();
   if (refused) ring.Park(flow);
+}
+
+void Scheduler::SetRate(AppClass app_class, Bandwidth rate) {
+  impl_->rates[static_cast<size_t>(app_class)].Set(rate);
+}
+
+Bandwidth Scheduler::rate(AppClass app_class) const {
+  return impl_->rates[static_cast<size_t>(app_class)].rate();
+}
+
+Time Scheduler::NextTimeout() const {
+  Time next = Time::Infinite();
+  for (size_t i = 0; i < impl_->rings.size(); ++i) {
+    const RateLimit& rate = impl_->rates[i];
+    const bool held_back = impl_->rings[i].Front() != nullptr && !rate.MaySend(impl_->now);
+    if (held_back) next = std::min(next, rate.ready_at());
+  }
+  return next;
 }
 
 absl::Status Scheduler::SetPolicy(std::string_view name) {

@@ -73,13 +73,19 @@ class Scheduler {
   void SetWeight(FlowId flow, uint32_t weight);
 
   // Flows that found no room get another look from here on. Once in front of a batch of Next calls.
-  void BeginRound();
+  void BeginRound(Time now);
   // The next grant, or nullopt when no ready flow has a channel with room. `port` says what the
   // channels of a session can take. Each grant is answered by OnSent before the next call.
   std::optional<Grant> Next(SessionPort& port);
   // `used` bytes were sent. Nothing sent of a grant means that the channel refused: the flow waits
   // for the next round.
   void OnSent(const Grant& grant, ByteCount used, ByteCount remaining, bool fin_remaining);
+
+  // A limit of what a class may send, RateLimit::kMin to kMax; 0: none (netscheduler/rate_limit.h).
+  void SetRate(AppClass app_class, Bandwidth rate);
+  Bandwidth rate(AppClass app_class) const;
+  // When flows that wait for their class's rate may go on; infinite when none waits.
+  Time NextTimeout() const;
 
   // Changes the policy by name while running; an unknown name is refused and the old one stays.
   absl::Status SetPolicy(std::string_view name);

@@ -168,7 +168,9 @@ void SocketLayer::OnTimer(Time now) {
   }
 }
 
-Time SocketLayer::NextTimeout() const { return impl_->core.timers.NextDeadline(); }
+Time SocketLayer::NextTimeout() const {
+  return std::min(impl_->core.timers.NextDeadline(), impl_->core.scheduler->NextTimeout());
+}
 
 std::optional<SocketId> SocketLayer::PollChanged() {
   const VirtualSocket* socket = impl_->core.changed.PopFront();

@@ -31,7 +31,7 @@ int StreamSending::OnWritten(VirtualSocket& socket, StreamOffset tail) {
 
 size_t StreamSending::Pump(Time now, size_t budget) {
   size_t handed = PumpControl(now, budget);
-  core_.scheduler->BeginRound();
+  core_.scheduler->BeginRound(now);
   while (handed < budget) {
     const auto grant = core_.scheduler->Next(*core_.port);
     if (!grant.has_value()) break;

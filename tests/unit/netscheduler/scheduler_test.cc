@@ -181,7 +181,7 @@ TEST_F(SchedulerTest, ASessionWithFullChannelsDoesNotHoldUpAnother) {
 TEST_F(SchedulerTest, FullChannelsAreLookedAtOncePerRoundForAllTheirFlows) {
   port_.Add(kSession, kT, 0);
   for (FlowId f = 0; f < 100; ++f) AddReady(f, kSession, kT, 5000);
-  scheduler_->BeginRound();
+  scheduler_->BeginRound(Time());
   for (int i = 0; i < 10; ++i) EXPECT_FALSE(scheduler_->Next(port_).has_value());
   EXPECT_EQ(port_.looks, 1);
 }
@@ -191,7 +191,7 @@ TEST_F(SchedulerTest, AFlowThatFoundNoRoomIsServedInALaterRound) {
   AddReady(0, kSession, kT, 5000);
   EXPECT_FALSE(Serve().has_value());
   port_.channels[kSession.slot][0].capacity = kPlenty;
-  scheduler_->BeginRound();
+  scheduler_->BeginRound(Time());
   EXPECT_EQ(Serve()->flow, 0u);
 }
 
@@ -202,7 +202,7 @@ TEST_F(SchedulerTest, AFlowThatBecomesReadyWhileItsSessionIsFullWaitsWithIt) {
   AddReady(1, kSession, kT, 5000);
   EXPECT_FALSE(Serve().has_value());
   port_.channels[kSession.slot][0].capacity = kPlenty;
-  scheduler_->BeginRound();
+  scheduler_->BeginRound(Time());
   EXPECT_EQ(Serve()->flow, 0u);
   EXPECT_EQ(Serve()->flow, 1u);
 }
@@ -213,7 +213,7 @@ TEST_F(SchedulerTest, ARefusedGrantIsRetriedInTheNextRoundOnly) {
   const auto grant = scheduler_->Next(port_);
   scheduler_->OnSent(*grant, 0, 5000, false);
   EXPECT_FALSE(scheduler_->Next(port_).has_value());
-  scheduler_->BeginRound();
+  scheduler_->BeginRound(Time());
   EXPECT_TRUE(scheduler_->Next(port_).has_value());
 }
 
@@ -227,7 +227,7 @@ TEST_F(SchedulerTest, APinnedFlowWaitsForItsChannelWhileOthersGo) {
   EXPECT_EQ(Serve()->flow, 1u);
   EXPECT_FALSE(Serve().has_value());
   port_.channels[kSession.slot][0].capacity = kPlenty;
-  scheduler_->BeginRound();
+  scheduler_->BeginRound(Time());
   EXPECT_EQ(Serve()->flow, 0u);
 }
 
@@ -256,7 +256,7 @@ TEST_F(SchedulerTest, AFlowCanBeRemovedWhileItsSessionIsFull) {
   AddReady(0, kSession, kT, 5000);
   EXPECT_FALSE(Serve().has_value());
   scheduler_->RemoveFlow(0);
-  scheduler_->BeginRound();
+  scheduler_->BeginRound(Time());
   EXPECT_FALSE(Serve().has_value());
 }
 
@@ -299,6 +299,55 @@ TEST_F(SchedulerTest, SourcePortsDecideTheChannelOfTheHashPolicy) {
     ++flows_of_channel[Serve()->channel];
   }
   for (int i = 0; i < 4; ++i) EXPECT_NEAR(flows_of_channel[i], 16, 4) << i;
+}
+
+constexpr Bandwidth kRate = Bandwidth::BytesPerSecond(1'000'000);
+
+TEST_F(SchedulerTest, ALimitedClassGetsItsRateAndTheOtherAllElse) {
+  port_.Add(kSession, kT, kPlenty);
+  port_.Add(kSession, kL, kPlenty);
+  AddReady(0, kSession, kT, 1 << 30);
+  AddReady(1, kSession, kL, 1 << 30);
+  scheduler_->SetRate(kL, kRate);
+  std::map<FlowId, ByteCount> sent;
+  for (int ms = 1000; ms < 3000; ++ms) {
+    scheduler_->BeginRound(Time() + Duration::Millis(ms));
+    for (int i = 0; i < 100; ++i) {
+      const auto grant = Serve();
+      ASSERT_TRUE(grant.has_value());
+      sent[grant->flow] += grant->bytes;
+    }
+  }
+  // 2 s, and the burst in front.
+  EXPECT_NEAR(static_cast<double>(sent[1]), 2.025e6, 2 * kQuantum);
+  EXPECT_GT(sent[0], 10 * sent[1]);
+}
+
+TEST_F(SchedulerTest, WhoWaitsForItsRateIsToldWhenToComeBack) {
+  port_.Add(kSession, kT, kPlenty);
+  AddReady(0, kSession, kT, 1 << 20);
+  EXPECT_EQ(scheduler_->NextTimeout(), Time::Infinite());
+  scheduler_->SetRate(kT, kRate);
+  const Time now = Time() + Duration::Seconds(1);
+  scheduler_->BeginRound(now);
+  while (Serve().has_value()) continue;
+  const Time next = scheduler_->NextTimeout();
+  EXPECT_GT(next, now);
+  scheduler_->BeginRound(next - Duration::Nanos(1));
+  EXPECT_FALSE(Serve().has_value());
+  scheduler_->BeginRound(next);
+  EXPECT_TRUE(Serve().has_value());
+}
+
+TEST_F(SchedulerTest, ALimitThatIsTakenAwayHoldsNobodyBack) {
+  port_.Add(kSession, kT, kPlenty);
+  AddReady(0, kSession, kT, 1 << 20);
+  scheduler_->SetRate(kT, kRate);
+  scheduler_->BeginRound(Time());
+  while (Serve().has_value()) continue;
+  scheduler_->SetRate(kT, Bandwidth());
+  EXPECT_EQ(scheduler_->NextTimeout(), Time::Infinite());
+  EXPECT_TRUE(Serve().has_value());
 }
 
 TEST_F(SchedulerTest, AFlowChangesItsClassWhileReady) {

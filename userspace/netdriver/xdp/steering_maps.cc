@@ -39,6 +39,31 @@ absl::StatusOr<UniqueFd> OpenPin(const std::string& directory, const char* name,
   return Failure(error, absl::StrCat("open BPF map ", path), RunSetup(ifname));
 }
 
+constexpr size_t kPolicyBytes = NC_KNOBS * sizeof(uint64_t);
+
+// All entries of a map, in the kernel's batches. One that is changed meanwhile is there with its
+// old or its new value.
+template <typename Key, typename Value, typename Add>
+absl::Status ReadAll(int map, const char* name, Add add) {
+  constexpr uint32_t kBatch = 512;
+  std::vector<Key> keys(kBatch);
+  std::vector<Value> values(kBatch);
+  Key place{};
+  const uint32_t batches = NC_MAX_PEERS / kBatch + 2;
+  for (uint32_t i = 0; i < batches; ++i) {
+    uint32_t count = kBatch;
+    const int failed = bpf_map_lookup_batch(map, i == 0 ? nullptr : &place, &place, keys.data(),
+                                            values.data(), &count, nullptr);
+    const int error = failed == 0 ? 0 : errno;
+    if (error != 0 && error != ENOENT) {
+      return Failure(error, absl::StrCat("read map ", name), "run scripts/setup.sh with --reload");
+    }
+    for (uint32_t k = 0; k < count; ++k) add(keys[k], values[k]);
+    if (error == ENOENT) return absl::OkStatus();
+  }
+  return absl::OkStatus();
+}
+
 nc_address Key(const wire::IpAddress& address) {
   nc_address key;
   static_assert(sizeof(key.bytes) == sizeof(address.bytes));
@@ -56,7 +81,7 @@ absl::StatusOr<std::unique_ptr<SteeringMaps>> SteeringMaps::Open(const std::stri
 }
 
 SteeringMaps::~SteeringMaps() {
-  if (policy_ != nullptr) munmap(const_cast<nc_policy*>(policy_), sizeof(nc_policy));
+  if (policy_ != nullptr) munmap(const_cast<uint64_t*>(policy_), kPolicyBytes);
 }
 
 absl::Status SteeringMaps::OpenAll(const std::string& ifname) {
@@ -66,19 +91,24 @@ absl::Status SteeringMaps::OpenAll(const std::string& ifname) {
     const char* name;
     UniqueFd* fd;
   } pins[] = {
-      {"xsks", &xsks_},         {"lanes", &lanes_},      {"local_addresses", &local_addresses_},
-      {"counters", &counters_}, {"policy", &policy_fd_}, {"attachment", &attachment_fd_},
+      {"xsks", &xsks_},
+      {"lanes", &lanes_},
+      {"local_addresses", &local_addresses_},
+      {"peers", &peers_},
+      {"counters", &counters_},
+      {"policy", &policy_fd_},
+      {"attachment", &attachment_fd_},
   };
   for (const auto& pin : pins) {
     auto fd = OpenPin(*directory, pin.name, ifname);
     if (!fd.ok()) return fd.status();
     *pin.fd = *std::move(fd);
   }
-  void* memory = mmap(nullptr, sizeof(nc_policy), PROT_READ, MAP_SHARED, policy_fd_.get(), 0);
+  void* memory = mmap(nullptr, kPolicyBytes, PROT_READ, MAP_SHARED, policy_fd_.get(), 0);
   if (memory == MAP_FAILED) {
     return Failure(errno, absl::StrCat("map ", *directory, "/policy"), RunSetup(ifname));
   }
-  policy_ = static_cast<const nc_policy*>(memory);
+  policy_ = static_cast<const uint64_t*>(memory);
   return absl::OkStatus();
 }
 
@@ -121,6 +151,42 @@ absl::Status SteeringMaps::InsertLane(uint16_t port, const nc_lane& lane) {
 
 void SteeringMaps::RemoveLane(uint16_t port) { bpf_map_delete_elem(lanes_.get(), &port); }
 
+std::optional<nc_lane> SteeringMaps::FindLane(uint16_t port) const {
+  nc_lane lane;
+  if (bpf_map_lookup_elem(lanes_.get(), &port, &lane) != 0) return std::nullopt;
+  return lane;
+}
+
+absl::StatusOr<std::vector<LaneEntry>> SteeringMaps::ReadLanes() const {
+  std::vector<LaneEntry> lanes;
+  const auto add = [&lanes](uint16_t port, const nc_lane& lane) { lanes.push_back({port, lane}); };
+  if (auto status = ReadAll<uint16_t, nc_lane>(lanes_.get(), "lanes", add); !status.ok()) {
+    return status;
+  }
+  return lanes;
+}
+
+absl::Status SteeringMaps::InsertPeer(const nc_peer_prefix& prefix, const nc_peer& peer) {
+  if (bpf_map_update_elem(peers_.get(), &prefix, &peer, BPF_ANY) == 0) return absl::OkStatus();
+  return Failure(errno, "put a prefix into map peers",
+                 absl::StrCat("the map holds ", NC_MAX_PEERS, " prefixes: use fewer"));
+}
+
+bool SteeringMaps::RemovePeer(const nc_peer_prefix& prefix) {
+  return bpf_map_delete_elem(peers_.get(), &prefix) == 0;
+}
+
+absl::StatusOr<std::vector<PeerEntry>> SteeringMaps::ReadPeers() const {
+  std::vector<PeerEntry> peers;
+  const auto add = [&peers](const nc_peer_prefix& prefix, const nc_peer& peer) {
+    peers.push_back({prefix, peer});
+  };
+  if (auto status = ReadAll<nc_peer_prefix, nc_peer>(peers_.get(), "peers", add); !status.ok()) {
+    return status;
+  }
+  return peers;
+}
+
 absl::StatusOr<bool> SteeringMaps::InsertAddress(const wire::IpAddress& address) {
   const nc_address key = Key(address);
   const uint32_t unused = 1;
@@ -149,12 +215,13 @@ absl::StatusOr<VerdictCounters> SteeringMaps::ReadVerdicts() const {
   return counters;
 }
 
-uint64_t SteeringMaps::policy_generation() const {
-  return __atomic_load_n(&policy_->generation, __ATOMIC_ACQUIRE);
+uint64_t SteeringMaps::knob(nc_knob knob) const {
+  return __atomic_load_n(&policy_[knob], __ATOMIC_ACQUIRE);
 }
 
-bool SteeringMaps::deny_unknown_peers() const {
-  return __atomic_load_n(&policy_->deny_unknown_peers, __ATOMIC_RELAXED) != 0;
+absl::Status SteeringMaps::SetKnob(nc_knob knob, uint64_t value) {
+  if (bpf_map_update_elem(policy_fd_.get(), &knob, &value, BPF_ANY) == 0) return absl::OkStatus();
+  return Failure(errno, "write map policy", "run as root, or as the user of scripts/setup.sh");
 }
 
 }  // namespace netchannel::xdp

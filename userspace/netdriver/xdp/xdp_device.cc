@@ -182,7 +182,8 @@ absl::Status XdpDevice::Impl::InsertEntries() {
     const nc_lane lane{.slot = SlotOf(i),
                        .queue = info.queue,
                        .app_class = static_cast<nc_class>(info.app_class),
-                       .action = NC_ACTION_STEER};
+                       .action = NC_ACTION_STEER,
+                       .own_slot = SlotOf(i)};
     if (auto status = maps->InsertLane(lanes[i]->udp_port(), lane); !status.ok()) return status;
   }
   return absl::OkStatus();
@@ -280,6 +281,8 @@ absl::StatusOr<xdp::VerdictCounters> XdpDevice::ReadVerdicts() const {
   return impl_->maps->ReadVerdicts();
 }
 
-const xdp::SteeringMaps& XdpDevice::maps() const { return *impl_->maps; }
+xdp::SteeringMaps& XdpDevice::maps() { return *impl_->maps; }
+
+uint32_t XdpDevice::slot_of(size_t lane) const { return impl_->SlotOf(lane); }
 
 }  // namespace netchannel

@@ -91,7 +91,9 @@ class XdpDevice {
   XdpDeviceStatus status() const;
   absl::StatusOr<xdp::VerdictCounters> ReadVerdicts() const;
   // The live knobs of the map `policy`.
-  const xdp::SteeringMaps& maps() const;
+  xdp::SteeringMaps& maps();
+  // Of the lane's own socket in the map `xsks`.
+  uint32_t slot_of(size_t lane) const;
 
  private:
   struct Impl;
