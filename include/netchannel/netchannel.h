@@ -125,8 +125,9 @@ enum nc_option
     : unsigned int /* as in C: an unknown value may be passed, and is refused */
 #endif
 {
-  NC_CLASS =
-      1, /* 0 throughput (default), 1 latency; before connect or listen, or while connected */
+  NC_CLASS = 1,     /* 0 throughput, 1 latency; before connect or listen, or while connected. Who
+                     * chooses none     has 0, unless a rule of the stack's configuration, its map `peers`
+                     * or, with     classes.automatic, the traffic says otherwise */
   NC_NONBLOCK = 2,  /* 0 or 1 */
   NC_NODELAY = 3,   /* 0 or 1; a lone message is never delayed, so this is kept and has no effect */
   NC_REUSEADDR = 4, /* 0 or 1 */
@@ -157,7 +158,19 @@ enum nc_option
            * is remembered: for who can go another way. 0: it goes on asking until ETIMEDOUT */
   NC_REUSEPORT = 20, /* 0 or 1, before bind: several sockets of one user listen on the port, all
                       * with this option, and take new connections in turn */
+  NC_WEIGHT = 21, /* 1 to 255: the socket's share of bytes among the sockets of its class that have
+                   * something to send; 1 when nobody has chosen */
 };
+
+/* The class as a socket option of programs that run on the preload library:
+ *   int type = NC_APP_LATENCY;
+ *   setsockopt(fd, SOL_SOCKET, SO_APP_TYPE, &type, sizeof(type));
+ * The name is that of the NetChannel paper. The kernel's own sockets refuse it (ENOPROTOOPT) where
+ * the library is not loaded. A non-zero SO_PRIORITY means the latency class, too. */
+#define SO_APP_TYPE 0x4e43
+#define NC_APP_THROUGHPUT 0
+#define NC_APP_LATENCY 1
+
 int nc_setopt(nc_socket* socket, enum nc_option option, int value);
 int nc_getopt(nc_socket* socket, enum nc_option option, int* value);
 

@@ -25,6 +25,7 @@ struct Range {
 
 constexpr Range kRanges[] = {
     {NC_CLASS, 0, 1},
+    {NC_WEIGHT, 1, 255},
     {NC_NONBLOCK, 0, 1},
     {NC_NODELAY, 0, 1},
     {NC_REUSEADDR, 0, 1},
@@ -63,6 +64,9 @@ bool SetInRecord(nc_option option, int value, ipc::Options* record) {
     case NC_CLASS:
       record->app_class = static_cast<uint8_t>(value);
       return true;
+    case NC_WEIGHT:
+      record->weight = static_cast<uint16_t>(value);
+      return true;
     case NC_REUSEADDR:
       SetBit(ipc::kReuseAddress, value, record->reuse);
       return true;
@@ -82,7 +86,7 @@ bool SetInRecord(nc_option option, int value, ipc::Options* record) {
       record->keepalive_interval_ms = static_cast<uint32_t>(value);
       return true;
     case NC_KEEPCOUNT:
-      record->keepalive_count = static_cast<uint32_t>(value);
+      record->keepalive_count = static_cast<uint16_t>(value);
       return true;
     case NC_USER_TIMEOUT_MS:
       record->user_timeout_ms = static_cast<uint32_t>(value);
@@ -98,7 +102,9 @@ bool SetInRecord(nc_option option, int value, ipc::Options* record) {
 int GetFromRecord(nc_option option, const ipc::Options& record) {
   switch (option) {
     case NC_CLASS:
-      return record.app_class;
+      return record.app_class == ipc::kNoClass ? 0 : record.app_class;
+    case NC_WEIGHT:
+      return std::max<int>(record.weight, 1);
     case NC_REUSEADDR:
       return (record.reuse & ipc::kReuseAddress) != 0 ? 1 : 0;
     case NC_REUSEPORT:
@@ -112,7 +118,7 @@ int GetFromRecord(nc_option option, const ipc::Options& record) {
     case NC_KEEPINTERVAL_MS:
       return static_cast<int>(record.keepalive_interval_ms);
     case NC_KEEPCOUNT:
-      return static_cast<int>(record.keepalive_count);
+      return record.keepalive_count;
     case NC_USER_TIMEOUT_MS:
       return static_cast<int>(record.user_timeout_ms);
     default:

@@ -21,13 +21,14 @@ namespace netchannel {
 namespace {
 
 constexpr ipc::Options kDefaultOptions = {
-    .app_class = 0,
+    .app_class = ipc::kNoClass,
     .reuse = 0,
     .keepalive = 0,
     .probe = 0,
     .keepalive_idle_ms = 7200 * 1000,  // RFC 1122 section 4.2.3.6
     .keepalive_interval_ms = 75 * 1000,
     .keepalive_count = 9,
+    .weight = 0,
     .user_timeout_ms = 0,  // the stack's default
     .linger_ms = -1,
 };

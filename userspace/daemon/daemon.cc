@@ -78,6 +78,7 @@ absl::Status Daemon::StartStack() {
   if (config_.status_directory.empty()) return interface_->Watch(*stack_, {control_->fd()});
   auto server = StatusServer::Start(config_.status_directory, [this] {
     return stack_->runner().WithLease([this] { return StatusDocument(); });
+  stack_->bridge().SetClassRules(config_.class_rules);
   });
   if (!server.ok()) return server.status();
   status_server_ = *std::move(server);

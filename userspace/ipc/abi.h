@@ -46,7 +46,7 @@
 namespace netchannel::ipc {
 
 inline constexpr uint32_t kMagic = 0x4e43484e;  // "NCHN"
-inline constexpr uint32_t kAbiVersion = 2;
+inline constexpr uint32_t kAbiVersion = 3;
 
 inline constexpr uint32_t kCalls =
     256;  // threads of one application in a control operation at once
@@ -115,13 +115,16 @@ struct Address {  // as wire::IpEndpoint
   uint16_t reserved[3];
 };
 
+inline constexpr uint8_t kNoClass = 2;  // the application has not chosen
 inline constexpr uint8_t kReuseAddress = 1, kReusePort = 2;
 
 struct Options {  // as SocketOptions (vns/socket_layer.h); times in milliseconds, linger_ms < 0:
                   // off
-  uint8_t app_class, reuse;  // kReuse*
+  uint8_t app_class, reuse;  // AppClass or kNoClass; kReuse*
   uint8_t keepalive, probe;
-  uint32_t keepalive_idle_ms, keepalive_interval_ms, keepalive_count, user_timeout_ms;
+  uint32_t keepalive_idle_ms, keepalive_interval_ms;
+  uint16_t keepalive_count, weight;  // weight 0: not chosen
+  uint32_t user_timeout_ms;
   int32_t linger_ms;
 };
 

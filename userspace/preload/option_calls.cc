@@ -123,7 +123,8 @@ int SetOption(int fd, const Use& use, int level, int name, const void* value, so
   const Kind kind = use->kind_now();
   if (kind == Kind::kVirtual)
     return Result(SetVirtualOption(use.get(), level, name, value, length));
-  const int result = Real().setsockopt(fd, level, name, value, length);
+  const int result = IsAppType(level, name) ? Result(CheckAppType(value, length))
+                                            : Real().setsockopt(fd, level, name, value, length);
   if (result != 0 || value == nullptr) return result;
   SaveOption(use.get(), level, name, value, length);
   nc_socket* const beside = use->socket.load(std::memory_order_acquire);
@@ -151,6 +152,7 @@ int GetOption(int fd, const Use& use, int level, int name, void* value, socklen_
   if (kind == Kind::kConnecting && level == IPPROTO_TCP && name == TCP_INFO) {
     return Result(GetVirtualOption(fd, use.get(), level, name, value, length));
   }
+  if (IsAppType(level, name)) return Result(GetSavedAppType(use.get(), value, length));
   return Real().getsockopt(fd, level, name, value, length);
 }
 

@@ -112,6 +112,12 @@ int SetOn(nc_socket* to, int level, int name, const void* value, socklen_t lengt
     if (GetSettings().app_class < 0) nc_setopt(to, NC_CLASS, number != 0 ? 1 : 0);
     return -1;
   }
+  if (IsAppType(level, name)) {
+    if (number != NC_APP_THROUGHPUT && number != NC_APP_LATENCY) return EINVAL;
+    // What `netchannel run --class` says wins.
+    if (GetSettings().app_class >= 0) return 0;
+    return nc_setopt(to, NC_CLASS, number) == 0 ? 0 : errno;
+  }
   const Row* const row = Find(level, name);
   if (row == nullptr) return -1;
   if (row->is_flag) {
@@ -190,6 +196,23 @@ void SaveOption(Description* socket, int level, int name, const void* value, soc
   socket->options.push_back(saved);
 }
 
+bool IsAppType(int level, int name) { return level == SOL_SOCKET && name == SO_APP_TYPE; }
+
+int CheckAppType(const void* value, socklen_t length) {
+  int number;
+  if (length < sizeof(number)) return EINVAL;
+  if (value == nullptr) return EFAULT;
+  std::memcpy(&number, value, sizeof(number));
+  return number == NC_APP_THROUGHPUT || number == NC_APP_LATENCY ? 0 : EINVAL;
+}
+
+int GetSavedAppType(const Description* socket, void* value, socklen_t* length) {
+  const std::lock_guard lock(Mutex());
+  const SavedOption* const saved = FindSaved(socket, SOL_SOCKET, SO_APP_TYPE);
+  if (saved != nullptr) return Answer(saved->value, saved->length, value, length);
+  return AnswerInt(std::max(GetSettings().app_class, NC_APP_THROUGHPUT), value, length);
+}
+
 void ApplySavedOptions(Description* socket, nc_socket* to) {
   for (const SavedOption& one : socket->options) {
     SetOn(to, one.level, one.name, one.value, one.length);
@@ -238,6 +261,10 @@ int GetVirtualOption(int fd, Description* socket, int level, int name, void* val
   if (level == IPPROTO_TCP && name == TCP_INFO) {
     const tcp_info info = DescribeTcp(of);
     return Answer(&info, sizeof(info), value, length);
+  }
+  if (IsAppType(level, name)) {
+    int number = 0;
+    return nc_getopt(of, NC_CLASS, &number) == 0 ? AnswerInt(number, value, length) : errno;
   }
   if (const Row* const row = Find(level, name); row != nullptr) {
     int number = 0;

@@ -25,6 +25,12 @@ void SaveOption(Description* socket, int level, int name, const void* value, soc
 // All that has been saved, and the class that the environment says.
 void ApplySavedOptions(Description* socket, nc_socket* to);
 
+// SO_APP_TYPE (netchannel.h), which no kernel's socket knows: it is checked and kept here until the
+// connection is known to be NetChannel's.
+bool IsAppType(int level, int name);
+int CheckAppType(const void* value, socklen_t length);
+int GetSavedAppType(const Description* socket, void* value, socklen_t* length);
+
 // Only the kernel's sockets do this: the connection is to be the kernel's.
 bool NeedsKernel(int level, int name, const void* value, socklen_t length);
 

@@ -18,6 +18,7 @@ absl::StatusOr<std::unique_ptr<ApplicationStack>> ApplicationStack::Create(
   stack->running_ = *std::move(running);
   auto side = std::make_unique<ipc::StackSide>(stack->region_->view());
   stack->side_ = side.get();
+  stack->bridge().SetClassRules(config.class_rules);
   stack->bridge().AddApplication(std::move(side), ApplicationInfo::Self());
   return stack;
 }

@@ -208,6 +208,9 @@ void Bridge::HandOverConnections(Application& application, SocketId listener, ui
     const SocketLayer::Created created = sockets_->Accept(listener);
     if (created.error != 0) return;
     application.SetSocket(created.buffers.slot, created.socket);
+    if (const SocketView* view = sockets_->View(created.socket)) {
+      Classify(application, created.socket, view->local, view->peer);
+    }
     PublishSocket(created.socket);
     application.side->PushAccept(slot, created.buffers.slot);
   }

@@ -36,7 +36,9 @@
 #include "absl/status/statusor.h"
 #include "ipc/region.h"
 #include "ipc/stack_side.h"
+#include "netdriver/peer_rules.h"
 #include "stack/application.h"
+#include "stack/class_rules.h"
 #include "stack/fallback_log.h"
 #include "vns/socket_layer.h"
 
@@ -60,6 +62,13 @@ class Bridge final : public BufferPool {
   // Aborts its sockets. Its region may be unmapped when this returns.
   void RemoveApplication(Time now, uint32_t owner);
   void RemoveAll(Time now);
+
+  // The configuration's rules; for connections from here on.
+  void SetClassRules(std::vector<ClassRule> rules) { class_rules_ = std::move(rules); }
+  // What the map `peers` says; outlives the bridge's use.
+  void SetPeerRules(const PeerRules* rules) { peer_rules_ = rules; }
+  // They have changed: what they say of each connection is said anew.
+  void ClassifyAll();
 
   // nullptr: it has gone.
   const ApplicationInfo* InfoOf(uint32_t owner) const;
@@ -131,7 +140,12 @@ class Bridge final : public BufferPool {
                      const ipc::CallRequest& request, bool may_defer);
   int ReportFallback(Time now, const Application& application, const ipc::CallRequest& request);
   int Bind(const Application& application, SocketId socket, const wire::IpEndpoint& local);
+  int Connect(Time now, const Application& application, SocketId socket,
+              const wire::IpEndpoint& peer);
   int Execute(Time now, Application& application, SocketId socket, const ipc::CallRequest& request);
+  // What rules say of the connection that the socket is, or is about to be.
+  void Classify(const Application& application, SocketId socket, const wire::IpEndpoint& local,
+                const wire::IpEndpoint& peer);
   void CloseSocket(Time now, Application& application, SocketId socket, uint32_t slot);
   void TakePositions(Time now, Application& application, SocketId socket, uint32_t slot);
   void PublishSocket(SocketId socket);
@@ -147,6 +161,8 @@ class Bridge final : public BufferPool {
   std::vector<uint32_t> looked_at_;                         // owners
   std::vector<Deferred> deferred_;
   std::deque<uint32_t> ended_;  // owners
+  std::vector<ClassRule> class_rules_;
+  const PeerRules* peer_rules_ = nullptr;
   ipc::StackSleep sleeping_ = ipc::StackSleep::kAwake;
   Time next_inspection_;
   uint32_t inspected_owner_ = 0, inspected_slot_ = 0;  // where the walk goes on

@@ -132,6 +132,35 @@ int Bridge::Bind(const Application& application, SocketId socket, const wire::Ip
   return sockets_->Bind(socket, local);
 }
 
+int Bridge::Connect(Time now, const Application& application, SocketId socket,
+                    const wire::IpEndpoint& peer) {
+  const SocketView* view = sockets_->View(socket);
+  Classify(application, socket, view != nullptr ? view->local : wire::IpEndpoint{}, peer);
+  return sockets_->Connect(now, socket, peer);
+}
+
+void Bridge::Classify(const Application& application, SocketId socket,
+                      const wire::IpEndpoint& local, const wire::IpEndpoint& peer) {
+  const ClassQuestion question{local.port, peer.port, application.info.uid,
+                               application.info.command};
+  const PeerRule* about_peer = peer_rules_ != nullptr ? peer_rules_->Match(peer.address) : nullptr;
+  ClassWish of_peers;
+  if (about_peer != nullptr) of_peers = {about_peer->app_class, about_peer->weight};
+  sockets_->SetClassWishes(socket, WishOf(class_rules_, question), of_peers);
+}
+
+void Bridge::ClassifyAll() {
+  for (const auto& application : applications_) {
+    if (application == nullptr) continue;
+    for (const SocketId socket : application->socket_of) {
+      const SocketView* view = socket != kNoSocket ? sockets_->View(socket) : nullptr;
+      const bool connection = view != nullptr && (view->state == SocketState::kConnected ||
+                                                  view->state == SocketState::kConnecting);
+      if (connection) Classify(*application, socket, view->local, view->peer);
+    }
+  }
+}
+
 int Bridge::Execute(Time now, Application& application, SocketId socket,
                     const ipc::CallRequest& request) {
   switch (request.op) {
@@ -140,7 +169,7 @@ int Bridge::Execute(Time now, Application& application, SocketId socket,
     case ipc::Op::kListen:
       return sockets_->Listen(socket, request.argument);
     case ipc::Op::kConnect:
-      return sockets_->Connect(now, socket, FromShared(request.address));
+      return Connect(now, application, socket, FromShared(request.address));
     case ipc::Op::kShutdown:
       if (request.argument < 1 || request.argument > 3) return EINVAL;
       TakePositions(now, application, socket, request.socket);

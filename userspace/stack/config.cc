@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "netdriver/peer_networks.h"
 #include "stack/config_keys.h"
+#include "stack/config_rules.h"
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
@@ -171,6 +172,12 @@ absl::StatusOr<Config> ParseConfig(absl::string_view text, absl::string_view ori
   }
   Config config;
   for (const auto& [name, node] : parsed.table()) {
+    if (name.str() == "class_rules") {
+      auto rules = ReadClassRules(origin, node);
+      if (!rules.ok()) return rules.status();
+      config.class_rules = *std::move(rules);
+      continue;
+    }
     const toml::table* section = node.as_table();
     if (section == nullptr || !IsSection(View(name.str()))) {
       return Refuse(origin, node, View(name.str()),
@@ -235,7 +242,8 @@ std::string DefaultConfigText() {
                     key.unit.empty() ? "" : absl::StrCat(" (", key.unit, ")"), ".\n", key.name,
                     " = ", ValueText(key.field, defaults), "\n");
   }
-  return text;
+  // The last, as TOML has it: what follows an array of tables belongs to it.
+  return absl::StrCat(text, "\n", ClassRulesText());
 }
 
 }  // namespace netchannel

@@ -17,6 +17,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "stack/class_rules.h"
 
 namespace netchannel {
 
@@ -64,6 +65,12 @@ struct Config {
   std::string policy = "round-robin";
   uint32_t quantum_kib = 64;
   uint32_t channel_backlog_kib = 256;
+
+  // [classes]
+  bool automatic_class = true;
+
+  // [[class_rules]]
+  std::vector<ClassRule> class_rules;
 
   // [threads]
   uint32_t spin_us = 50;

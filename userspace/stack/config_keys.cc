@@ -92,6 +92,10 @@ std::vector<ConfigKey> MakeKeys() {
       {"scheduler", "channel_backlog_kib", UintField{&C::channel_backlog_kib, 16, 65536}, "KiB",
        "a channel with more than this queued is skipped (the paper: 2 MB)"},
 
+      {"classes", "automatic", BoolField{&C::automatic_class}, "",
+       "sockets of which nobody has said it: small requests and answers in turn make the latency "
+       "class, more than 64 KiB in one turn the throughput class"},
+
       {"threads", "spin_us", UintField{&C::spin_us, 0, 1000000}, "microseconds",
        "how long a thread polls without work before it sleeps"},
       {"threads", "lend", BoolField{&C::lend}, "",

@@ -137,6 +137,7 @@ HostConfig MakeHostConfig(const Config& config, const std::vector<wire::IpAddres
   host.sockets.ephemeral_first = static_cast<uint16_t>(config.ephemeral_first);
   host.sockets.ephemeral_last = static_cast<uint16_t>(config.ephemeral_last);
   host.sockets.max_sockets = config.max_sockets;
+  host.sockets.automatic_class = config.automatic_class;
   host.sockets.initial_window = ByteCount{config.initial_window_kib} * 1024;
   host.sockets.connect_timeout = Duration::Millis(config.connect_timeout_ms);
   host.sockets.default_user_timeout = Duration::Millis(config.user_timeout_ms);

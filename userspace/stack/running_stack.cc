@@ -21,6 +21,7 @@ absl::StatusOr<std::unique_ptr<RunningStack>> RunningStack::Create(
   if (!host.ok()) return host.status();
   stack->host_ = *std::move(host);
   stack->bridge_.Attach(&stack->host_->sockets());
+  stack->bridge_.SetPeerRules(&stack->host_->driver().peer_rules());
   stack->runner_ = std::make_unique<Runner>(runner, stack->host_.get(), &stack->bridge_,
                                             stack->sleeper_.get(), housekeeping);
   return stack;

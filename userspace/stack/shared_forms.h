@@ -6,6 +6,7 @@
 // it.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 
 #include "ipc/fallback.h"
@@ -23,8 +24,8 @@ static_assert(static_cast<uint32_t>(SocketState::kClosed) ==
 // So are the reasons.
 static_assert(static_cast<uint32_t>(Absence::kOwnAddress) ==
               static_cast<uint32_t>(ipc::FallbackReason::kOwnAddress));
-static_assert(static_cast<uint32_t>(Absence::kRejected) ==
-              static_cast<uint32_t>(ipc::FallbackReason::kRejected));
+static_assert(static_cast<uint32_t>(Absence::kDenied) ==
+              static_cast<uint32_t>(ipc::FallbackReason::kDenied));
 
 inline ipc::Address ToShared(const wire::IpEndpoint& endpoint) {
   ipc::Address address{};
@@ -43,7 +44,9 @@ inline wire::IpEndpoint FromShared(const ipc::Address& address) {
 // `uid`: the application's user.
 inline SocketOptions FromShared(const ipc::Options& shared, uint32_t uid) {
   SocketOptions options;
-  options.app_class = shared.app_class == 0 ? AppClass::kThroughput : AppClass::kLatency;
+  if (shared.app_class == 0) options.app_class = AppClass::kThroughput;
+  if (shared.app_class == 1) options.app_class = AppClass::kLatency;
+  options.weight = static_cast<uint8_t>(std::min<uint32_t>(shared.weight, kMaxFlowWeight));
   options.reuse_address = (shared.reuse & ipc::kReuseAddress) != 0;
   // Ports are shared between sockets of one user, as with the kernel; 0 would be no group.
   if ((shared.reuse & ipc::kReusePort) != 0) options.share_group = uid + 1;

@@ -215,6 +215,8 @@ Json FallbackCounts(const FallbackLog& log) {
   return counts;
 }
 
+                       {"class_by", ClassSourceName(socket.class_source)},
+                       {"weight", socket.weight},
 Json CounterPart(const Host& host) {
   const SocketStats stats = host.sockets().Stats();
   return {{"sockets", stats.sockets},

@@ -53,6 +53,15 @@ void SocketCore::RemoveControl(VirtualSocket& socket) {
   if (socket.control_link.linked) control.Remove(socket);
 }
 
+void SocketCore::RefreshClass(VirtualSocket& socket) {
+  SocketClass& traffic = socket.traffic_class;
+  traffic.Resolve({socket.options.app_class, socket.options.weight}, config.automatic_class);
+  if (!socket.stream.valid() || socket.stream_state == StreamState::kResetting) return;
+  EntryOf(socket).app_class = traffic.app_class;
+  scheduler->SetClass(socket.stream.slot, traffic.app_class);
+  scheduler->SetWeight(socket.stream.slot, traffic.weight);
+}
+
 void SocketCore::RefreshReady(VirtualSocket& socket) {
   if (!socket.stream.valid() || socket.stream_state == StreamState::kResetting) return;
   scheduler->SetReady(socket.stream.slot, socket.send.ready(), socket.send.fin_ready());
@@ -93,10 +102,11 @@ int SocketCore::Bind(VirtualSocket& socket, StreamId id) {
   entry.receive_limit = socket.receive.told_limit();
   entry.source_port = socket.opener ? socket.hold.port : socket.peer.port;
   entry.destination_port = socket.opener ? socket.peer.port : socket.hold.port;
-  entry.app_class = socket.options.app_class;
-  scheduler->AddFlow(
-      handle->slot, socket.session,
-      {.app_class = socket.options.app_class, .weight = 1, .source_port = entry.source_port});
+  entry.app_class = socket.traffic_class.app_class;
+  scheduler->AddFlow(handle->slot, socket.session,
+                     {.app_class = socket.traffic_class.app_class,
+                      .weight = socket.traffic_class.weight,
+                      .source_port = entry.source_port});
   return 0;
 }
 
@@ -119,7 +129,7 @@ void SocketCore::Rebind(VirtualSocket& socket, wire::ResetCode code) {
   StreamEntry& entry = EntryOf(socket);
   entry.session = socket.session;
   entry.id = socket.stream_id;
-  entry.app_class = socket.options.app_class;
+  entry.app_class = socket.traffic_class.app_class;
   entry.reset_code = static_cast<uint16_t>(code);
   socket.stream_state = StreamState::kResetting;
   stats.resets_sent += 1;

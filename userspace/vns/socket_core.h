@@ -43,6 +43,8 @@ class SocketCore {
   // The peer must be told.
   void AddControl(VirtualSocket& socket, uint8_t bits);
   void RemoveControl(VirtualSocket& socket);
+  // The socket's class and weight may have changed: tells the scheduler, in mid-stream too.
+  void RefreshClass(VirtualSocket& socket);
   // Tells the scheduler what may go.
   void RefreshReady(VirtualSocket& socket);
   // Tells the peer a new receive limit, if it is worth a record.

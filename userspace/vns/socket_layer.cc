@@ -110,12 +110,19 @@ int SocketLayer::SetOptions(SocketId id, const SocketOptions& options) {
     return EINVAL;
   }
   socket->options = options;
+  impl_->core.RefreshClass(*socket);
   if (socket->stream.valid() && socket->stream_state != StreamState::kResetting) {
-    impl_->core.scheduler->SetClass(socket->stream.slot, options.app_class);
-    impl_->core.EntryOf(*socket).app_class = options.app_class;
     impl_->core.ArmTimer(*socket);
   }
   return 0;
+}
+
+void SocketLayer::SetClassWishes(SocketId id, const ClassWish& rule, const ClassWish& peers) {
+  VirtualSocket* socket = impl_->Held(id);
+  if (socket == nullptr) return;
+  socket->traffic_class.rule = rule;
+  socket->traffic_class.peers = peers;
+  impl_->core.RefreshClass(*socket);
 }
 
 const SocketOptions* SocketLayer::Options(SocketId id) const {

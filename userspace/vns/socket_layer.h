@@ -35,6 +35,7 @@
 #include "netdriver/session_port.h"
 #include "netdriver/stream_table.h"
 #include "netscheduler/scheduler.h"
+#include "vns/socket_class.h"
 #include "wire/address.h"
 
 namespace netchannel {
@@ -89,7 +90,8 @@ struct Fallback {
 };
 
 struct SocketOptions {
-  AppClass app_class = AppClass::kThroughput;
+  std::optional<AppClass> app_class;  // nothing: see vns/socket_class.h
+  uint8_t weight = 0;                 // 1..255, the share in its class; 0: likewise
   bool reuse_address = false;
   bool probe = false;  // connect() does not wait for a peer that may not speak NetChannel
   bool keepalive = false;
@@ -112,7 +114,8 @@ struct SocketLayerConfig {
   Duration connect_timeout = Duration::Seconds(20);
   Duration default_user_timeout = Duration::Seconds(20);
   Duration time_wait =
-      Duration::Millis(0);  // stream ids never repeat, so none is needed; see port_table.h
+      Duration::Millis(0);       // stream ids never repeat, so none is needed; see port_table.h
+  bool automatic_class = false;  // by traffic, for sockets of which nobody has said it
 };
 
 class SocketLayer {
@@ -142,6 +145,8 @@ class SocketLayer {
   int Shutdown(Time now, SocketId socket, Direction how);
   int SetOptions(SocketId socket, const SocketOptions& options);
   const SocketOptions* Options(SocketId socket) const;
+  // What the configuration's rules and the map `peers` say of a socket; its own options win.
+  void SetClassWishes(SocketId socket, const ClassWish& rule, const ClassWish& peers);
   // The application lets go. Unsent and unacknowledged bytes are still delivered (or the linger
   // rule holds); buffers return to the pool when that is done.
   void Close(Time now, SocketId socket);

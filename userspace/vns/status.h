@@ -36,6 +36,8 @@ struct SocketStatus {
   SocketState state = SocketState::kIdle;
   int error = 0;
   AppClass app_class = AppClass::kThroughput;
+  ClassSource class_source = ClassSource::kDefault;
+  uint32_t weight = 1;
   wire::IpEndpoint local, peer;
   SessionHandle session;
   StreamId stream = 0;     // 0: none

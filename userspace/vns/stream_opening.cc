@@ -242,7 +242,8 @@ wire::ResetCode StreamOpening::Admit(Time now, const Delivery& d) {
     return wire::ResetCode::kNoMemory;
   }
   socket->options = listener.options;
-  socket->options.app_class = d.app_class;
+  socket->traffic_class.opened_as_latency = d.app_class == AppClass::kLatency;
+  core_.RefreshClass(*socket);
   socket->peer = {peer_stack->address, d.source_port};
   socket->local_address = *core_.config.addresses.For(peer_stack->address);
   socket->hold =

@@ -45,6 +45,7 @@ void StreamReceiving::OnData(Time now, const Delivery& d) {
     return;
   }
   core_.stats.bytes_received += d.length;
+  if (socket->traffic_class.shape.OnReceived(d.length)) core_.RefreshClass(*socket);
   if (!socket->held && d.length > 0) socket->reset_when_drained = true;  // nobody will read it
   const bool complete = socket->receive.complete();
   if (complete || socket->receive.readable_end() != readable_end) core_.MarkChanged(*socket);

@@ -24,7 +24,9 @@ int StreamSending::OnWritten(VirtualSocket& socket, StreamOffset tail) {
   const bool open =
       socket.state == SocketState::kConnecting || socket.state == SocketState::kConnected;
   if (!open) return tail == 0 ? 0 : EPROTO;
+  const StreamOffset before = socket.send.written();
   if (!socket.send.Write(tail)) return EPROTO;
+  if (socket.traffic_class.shape.OnWritten(tail - before)) core_.RefreshClass(socket);
   core_.RefreshReady(socket);
   return 0;
 }
@@ -94,8 +96,9 @@ bool StreamSending::EnqueueControl(Time now, const VirtualSocket& socket, Segmen
   const ChannelInfo* best = nullptr;
   for (const ChannelInfo& channel : channels) {
     if (channel.capacity == 0) continue;
-    const bool own_class = channel.app_class == socket.options.app_class;
-    const bool best_own_class = best != nullptr && best->app_class == socket.options.app_class;
+    const bool own_class = channel.app_class == socket.traffic_class.app_class;
+    const bool best_own_class =
+        best != nullptr && best->app_class == socket.traffic_class.app_class;
     const bool better = best == nullptr || own_class > best_own_class ||
                         (own_class == best_own_class && channel.backlog < best->backlog);
     if (better) best = &channel;

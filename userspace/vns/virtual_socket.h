@@ -26,6 +26,7 @@
 #include "vns/port_table.h"
 #include "vns/receive_buffer.h"
 #include "vns/send_buffer.h"
+#include "vns/socket_class.h"
 #include "vns/socket_layer.h"
 
 namespace netchannel {
@@ -77,6 +78,7 @@ struct VirtualSocket {
   SendBuffer send;
   ReceiveBuffer receive;
   SocketOptions options;
+  SocketClass traffic_class;
   SocketView view;  // made from the above when it is asked for
 
   Time progress_at;  // last time the peer acknowledged something, or waiting for it began
@@ -93,7 +95,7 @@ struct VirtualSocket {
   bool needs_open() const { return stream_state == StreamState::kOpening; }
   const SocketView& RefreshView();
 };
-inline constexpr size_t kMaxIdleBytes = 640;
+inline constexpr size_t kMaxIdleBytes = 672;
 static_assert(sizeof(VirtualSocket) <= kMaxIdleBytes);
 
 // The connections that wait for accept(), oldest first.

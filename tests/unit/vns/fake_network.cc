@@ -25,6 +25,7 @@ SocketLayerConfig LayerConfig(const FakeNetwork::Options& options, uint8_t host)
   config.addresses = {AddressOf(host, false), AddressOf(host, true)};
   config.peer_base_port = 4000;
   config.initial_window = options.initial_window;
+  config.automatic_class = options.automatic;
   config.max_sockets = options.max_sockets;
   return config;
 }

@@ -130,6 +130,7 @@ class FakeNetwork {
     uint64_t seed = 1;
     NetworkFaults faults = {};
     size_t packet_bytes = 1400;
+    bool automatic = false;  // SocketLayerConfig::automatic_class
     bool ipv6 = false;  // of the session between the two; the hosts have addresses of both families
   };
   FakeNetwork() : FakeNetwork(Options()) {}

@@ -395,18 +395,6 @@ TEST_F(OpeningTest, EachChangeIsReportedOnce) {
   EXPECT_TRUE(a_.Changed().empty());
 }
 
-TEST_F(OpeningTest, TheOpenersClassIsTheAcceptorsToo) {
-  const SocketId listener = b_.Listen(80);
-  const SocketId client = a_.Create();
-  SocketOptions options;
-  options.app_class = AppClass::kLatency;
-  ASSERT_EQ(a_.layer->SetOptions(client, options), 0);
-  a_.layer->Connect(net_.now, client, net_.server_endpoint());
-  net_.Run();
-  const auto server = b_.Accept(listener);
-  EXPECT_EQ(b_.layer->Options(*server)->app_class, AppClass::kLatency);
-}
-
 TEST_F(OpeningTest, AFullStreamTableFailsTheConnect) {
   FakeNetwork net({.max_streams = 1});
   net.b.Listen(80);

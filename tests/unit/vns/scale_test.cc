@@ -40,7 +40,7 @@ TEST(ScaleTest, AnIdleConnectionCausesNoWork) {
   EXPECT_TRUE(net.a.Changed().empty());
 }
 
-TEST(ScaleTest, ASocketsOwnMemoryIsSmall) { EXPECT_LE(sizeof(VirtualSocket), 640u); }
+TEST(ScaleTest, ASocketsOwnMemoryIsSmall) { EXPECT_LE(sizeof(VirtualSocket), kMaxIdleBytes); }
 
 }  // namespace
 }  // namespace netchannel
