@@ -67,9 +67,13 @@ absl::Status Daemon::StartStack() {
   XdpDevice& device = interface_->device();
   HostConfig host = MakeHostConfig(config_, interface_->addresses(), device.status().interface.mtu);
   host.sockets.max_sockets = config_.total_sockets;
+  ThreadPriorityConfig priority = ThreadPriorityOf(config_);
+  priority.limit_process = true;
+  PermitThreadPriority(priority);
   auto stack = RunningStack::Create({.spin = Duration::Micros(config_.spin_us),
                                      .lend = false,
-                                     .housekeeping_period = kControlPeriod},
+                                     .housekeeping_period = kControlPeriod,
+                                     .priority = priority},
                                     host, /*deferring=*/true, device.lanes(), interface_->hops(),
                                     &rng_, static_cast<Housekeeping*>(this));
   if (!stack.ok()) return stack.status();

@@ -11,14 +11,16 @@ absl::StatusOr<std::unique_ptr<ApplicationStack>> ApplicationStack::Create(
       {.socket_count = config.max_sockets, .ring_bytes = uint64_t{config.buffer_kib} * 1024});
   if (!region.ok()) return region.status();
   stack->region_ = std::make_unique<ipc::Region>(*std::move(region));
-  auto running = RunningStack::Create(
-      {.spin = Duration::Micros(config.spin_us), .lend = config.lend}, host_config,
-      /*deferring=*/false, lanes, hops, rng, housekeeping);
+  auto running = RunningStack::Create({.spin = Duration::Micros(config.spin_us),
+                                       .lend = config.lend,
+                                       .priority = ThreadPriorityOf(config)},
+                                      host_config,
+                                      /*deferring=*/false, lanes, hops, rng, housekeeping);
   if (!running.ok()) return running.status();
   stack->running_ = *std::move(running);
+  stack->bridge().SetClassRules(config.class_rules);
   auto side = std::make_unique<ipc::StackSide>(stack->region_->view());
   stack->side_ = side.get();
-  stack->bridge().SetClassRules(config.class_rules);
   stack->bridge().AddApplication(std::move(side), ApplicationInfo::Self());
   return stack;
 }

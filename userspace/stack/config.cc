@@ -229,6 +229,16 @@ absl::Status CheckConfig(const Config& config) {
   return absl::OkStatus();
 }
 
+ThreadPriorityConfig ThreadPriorityOf(const Config& config) {
+  ThreadPriorityConfig priority;
+  for (const Scheduling one : {Scheduling::kNice, Scheduling::kRoundRobin, Scheduling::kFifo}) {
+    if (config.scheduling == SchedulingName(one)) priority.scheduling = one;
+  }
+  priority.priority = config.priority;
+  priority.budget = Duration::Micros(config.budget_us);
+  return priority;
+}
+
 std::string DefaultConfigText() {
   const Config defaults;
   std::string text;

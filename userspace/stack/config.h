@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "stack/class_rules.h"
+#include "stack/thread_priority.h"
 
 namespace netchannel {
 
@@ -75,6 +76,9 @@ struct Config {
   // [threads]
   uint32_t spin_us = 50;
   bool lend = true;
+  std::string scheduling = "normal";
+  uint32_t priority = 10;
+  uint32_t budget_us = 50000;
 
   // [daemon]
   std::string daemon_socket;  // empty: /run/netchannel/INTERFACE.sock
@@ -87,6 +91,8 @@ struct Config {
   // [status]
   std::string status_directory = "/run/netchannel";
 };
+
+ThreadPriorityConfig ThreadPriorityOf(const Config& config);
 
 // Parses the text of a configuration file. `origin` names it in messages ("netchannel.toml",
 // "defaults").

@@ -21,7 +21,8 @@ Runner::Runner(const RunnerConfig& config, Host* host, Bridge* bridge, Sleeper* 
       bridge_(bridge),
       sleeper_(sleeper),
       housekeeping_(housekeeping),
-      spin_(config.spin) {}
+      spin_(config.spin),
+      priority_(config.priority) {}
 
 Runner::~Runner() { Stop(); }
 
@@ -73,6 +74,10 @@ Time Runner::AfterSleep(Time fell_asleep, Time deadline) {
 // ---- the stack's own thread ----
 
 void Runner::Main() {
+  {
+    const std::lock_guard<std::mutex> lease(lease_);
+    priority_.Raise(ipc::MonotonicNow());
+  }
   while (!stopping_) {
     {
       std::unique_lock<std::mutex> lease(lease_);
@@ -86,8 +91,10 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
   streaming_ = false;
   bridge_->SetSleeping(ipc::StackSleep::kAwake);
   Time idle_since = ipc::MonotonicNow();
+  priority_.AfterSleep(idle_since);
   while (!stopping_) {
     const Time now = ipc::MonotonicNow();
+    priority_.Check(now);
     const bool worked = Round(now).any();
     if (lend_wanted_.load(std::memory_order_relaxed) > 0) break;
     if (worked) {
@@ -100,13 +107,16 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
     }
     if (!AnnounceSleep()) continue;
     const Time deadline = std::min(host_->NextTimeout(), now + kMaxSleep);
+    priority_.BeforeSleep();
     lease.unlock();
     if (!round_wanted_) sleeper_->Sleep(now, deadline);
     if (lent_ || streaming_) return;  // an application thread runs the stack now: stand by
     lease.lock();
     bridge_->SetSleeping(ipc::StackSleep::kAwake);
     idle_since = AfterSleep(now, deadline);
+    priority_.AfterSleep(idle_since);
   }
+  priority_.BeforeSleep();
   bridge_->SetSleeping(ipc::StackSleep::kAsleep);
 }
 

@@ -30,6 +30,7 @@
 #include "stack/signal_guard.h"
 #include "stack/sleeper.h"
 #include "stack/spin_policy.h"
+#include "stack/thread_priority.h"
 
 namespace netchannel {
 
@@ -39,6 +40,7 @@ struct RunnerConfig {
   // How long what only Housekeeping sees may wait while there is other work. A look costs system
   // calls.
   Duration housekeeping_period = Duration::Millis(1);
+  ThreadPriorityConfig priority;  // of the stack's own thread
 };
 
 // What a round does besides the host and the bridge (the kernel's routes, for one). Called once a
@@ -63,6 +65,8 @@ class Runner {
   ipc::LendResult Lend(bool (*done)(void*), void* argument, Time deadline, bool spin);
   void Wake();
   void Attend();
+  // Under the lease.
+  const ThreadPriority::Status& priority_status() const { return priority_.status(); }
 
   // Runs `inspect` while nobody else runs the stack. Control plane.
   template <typename F>
@@ -127,10 +131,11 @@ class Runner {
   Housekeeping* const housekeeping_;
 
   std::mutex lease_;
-  SpinPolicy spin_;         // under lease_
-  Time next_housekeeping_;  // under lease_
-  Time last_round_end_;     // under lease_; of a sender's round
-  int wakes_in_a_row_ = 0;  // under lease_
+  SpinPolicy spin_;          // under lease_
+  ThreadPriority priority_;  // under lease_
+  Time next_housekeeping_;   // under lease_
+  Time last_round_end_;      // under lease_; of a sender's round
+  int wakes_in_a_row_ = 0;   // under lease_
   std::atomic<bool> streaming_{false};
   std::atomic<bool> round_wanted_{false};  // a Wake that found the lease taken
   std::atomic<bool> lent_{false};
