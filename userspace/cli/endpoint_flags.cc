@@ -24,8 +24,10 @@ void AddEndpointFlags(CLI::App& command, EndpointOptions& options,
   command.add_option("--port", options.port, "port of the server")
       ->check(CLI::Range(1, 65535))
       ->capture_default_str();
-  command.add_option("--class", options.app_class, "class of the sockets (netchannel)")
-      ->check(CLI::IsMember({"throughput", "latency"}))
+  command
+      .add_option("--class", options.app_class,
+                  "class of the sockets; automatic: none is chosen (netchannel)")
+      ->check(CLI::IsMember({"throughput", "latency", "automatic"}))
       ->capture_default_str();
   command.add_option("--channels", options.channels, "channels of each class (netchannel)")
       ->check(CLI::Range(1, 16));

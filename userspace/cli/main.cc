@@ -12,6 +12,7 @@
 #include "cli/interrupt.h"
 #include "cli/run_command.h"
 #include "cli/status_command.h"
+#include "cli/steer_command.h"
 
 namespace netchannel::cli {
 
@@ -37,11 +38,13 @@ int Main(int argc, char** argv) {
   CopyOptions copy_options;
   ConfigOptions config_options;
   RunOptions run_options;
+  SteerOptions steer_options;
   const CLI::App* const bench = AddBenchCommand(app, bench_options);
   const CLI::App* const copy = AddCopyCommand(app, copy_options);
   const CLI::App* const status = AddStatusCommand(app, status_options);
   const CLI::App* const config = AddConfigCommand(app, config_options);
   const CLI::App* const run = AddRunCommand(app, run_options);
+  const CLI::App* const steer = AddSteerCommand(app, steer_options);
   const CLI::App* const version = app.add_subcommand("version", "print the version");
   try {
     app.parse(argc, argv);
@@ -57,6 +60,7 @@ int Main(int argc, char** argv) {
   if (*copy) return Report(RunCopy(copy_options));
   if (*status) return Report(RunStatus(status_options));
   if (*config) return Report(RunConfig(config_options));
+  if (*steer) return Report(RunSteer(steer_options));
   if (*version) std::printf("netchannel %s\n", NETCHANNEL_VERSION);
   return 0;
 }

@@ -78,11 +78,11 @@ absl::Status Daemon::StartStack() {
                                     &rng_, static_cast<Housekeeping*>(this));
   if (!stack.ok()) return stack.status();
   stack_ = *std::move(stack);
+  stack_->bridge().SetClassRules(config_.class_rules);
   control_->Attach(&stack_->bridge());
   if (config_.status_directory.empty()) return interface_->Watch(*stack_, {control_->fd()});
   auto server = StatusServer::Start(config_.status_directory, [this] {
     return stack_->runner().WithLease([this] { return StatusDocument(); });
-  stack_->bridge().SetClassRules(config_.class_rules);
   });
   if (!server.ok()) return server.status();
   status_server_ = *std::move(server);
@@ -110,7 +110,7 @@ void Daemon::Poll(Time now) {
 
 std::string Daemon::StatusDocument() {
   return BuildStatus(config_, interface_->addresses(), interface_->device(), stack_->host(),
-                     stack_->bridge());
+                     stack_->bridge(), interface_->steering(), stack_->runner().priority_status());
 }
 
 }  // namespace netchannel

@@ -46,7 +46,8 @@ void EmbeddedStack::Poll(Time now) {
 std::string EmbeddedStack::StatusJson() {
   return stack_->runner().WithLease([this] {
     return BuildStatus(config_, interface_->addresses(), interface_->device(), stack_->host(),
-                       stack_->bridge());
+                       stack_->bridge(), interface_->steering(),
+                       stack_->runner().priority_status());
   });
 }
 

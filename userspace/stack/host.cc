@@ -23,14 +23,22 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Create(const HostConfig& config,
   host->driver_ = std::make_unique<Driver>(config.driver, lanes, &host->streams_, hops, rng, now);
   host->sockets_ = std::make_unique<SocketLayer>(
       config.sockets, host->driver_.get(), host->scheduler_.get(), &host->streams_, pool, rng);
+  host->SortLanes();
   return host;
 }
 
 Host::Host(absl::Span<Lane* const> lanes, uint32_t max_streams)
-    : lanes_(lanes.begin(), lanes.end()), streams_(max_streams), batch_(kBatch) {
-  std::stable_sort(lanes_.begin(), lanes_.end(), [](const Lane* a, const Lane* b) {
-    return a->info().app_class > b->info().app_class;
-  });
+    : lanes_(lanes.begin(), lanes.end()), streams_(max_streams), batch_(kBatch) {}
+
+void Host::SteerLane(uint32_t lane, AppClass app_class, uint32_t via) {
+  driver_->SteerLane(lane, app_class, via);
+  SortLanes();
+}
+
+void Host::SortLanes() {
+  const auto class_of = [this](const Lane* lane) { return driver_->LaneClass(lane->info().index); };
+  std::stable_sort(lanes_.begin(), lanes_.end(),
+                   [class_of](const Lane* a, const Lane* b) { return class_of(a) > class_of(b); });
 }
 
 Host::~Host() = default;

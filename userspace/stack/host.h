@@ -51,6 +51,9 @@ class Host {
   // When Transmit must be called again although nothing arrives.
   Time NextTimeout() const;
 
+  // Live steering (Driver::SteerLane): also the order in which lanes are received from.
+  void SteerLane(uint32_t lane, AppClass app_class, uint32_t via);
+
   Driver& driver() { return *driver_; }
   const Driver& driver() const { return *driver_; }
   Scheduler& scheduler() { return *scheduler_; }
@@ -66,6 +69,7 @@ class Host {
   static constexpr size_t kPumpBudget = 64;
 
   Host(absl::Span<Lane* const> lanes, uint32_t max_streams);
+  void SortLanes();
   size_t ReceiveFrom(Time now, Lane& lane);
   void DrainDriverEvents(Time now);
 

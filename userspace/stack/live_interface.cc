@@ -24,6 +24,7 @@ absl::StatusOr<std::unique_ptr<LiveInterface>> LiveInterface::Open(const Config&
   auto device = XdpDevice::Open(*device_config);
   if (!device.ok()) return device.status();
   live->device_ = *std::move(device);
+  live->steering_ = std::make_unique<Steering>(live->device_.get(), config.policy);
   auto hops = NetlinkNextHops::Open(static_cast<int>(interface->ifindex));
   if (!hops.ok()) return hops.status();
   live->hops_ = *std::move(hops);
@@ -38,6 +39,7 @@ absl::Status LiveInterface::Watch(RunningStack& stack, const std::vector<int>& m
 
 void LiveInterface::Poll(Time now, RunningStack& stack, const std::vector<int>& more) {
   hops_->Poll();
+  steering_->Poll(now, stack.host(), stack.bridge());
   for (int i = 0; i < kMaxErrorsPerPoll; ++i) {
     const std::optional<Unreachable> error = device_->PollUnreachable();
     if (!error) break;

@@ -16,6 +16,7 @@
 #include "netdriver/xdp/xdp_device.h"
 #include "stack/config.h"
 #include "stack/running_stack.h"
+#include "stack/steering.h"
 
 namespace netchannel {
 
@@ -27,11 +28,12 @@ class LiveInterface {
   const std::vector<wire::IpAddress>& addresses() const { return addresses_; }
   XdpDevice& device() { return *device_; }
   NextHops* hops() { return hops_.get(); }
+  const Steering& steering() const { return *steering_; }
 
   // The stack sleeps on the lanes, on what Poll reads, and on `more`.
   absl::Status Watch(RunningStack& stack, const std::vector<int>& more = {});
-  // Follows the kernel's routes and the ports' ICMP errors; once a second looks whether the device
-  // still works. `more` as in Watch, should the lanes' descriptors change.
+  // Follows the kernel's routes, the ports' ICMP errors and the steering maps; once a second looks
+  // whether the device still works. `more` as in Watch, should the lanes' descriptors change.
   void Poll(Time now, RunningStack& stack, const std::vector<int>& more = {});
 
  private:
@@ -43,6 +45,7 @@ class LiveInterface {
 
   std::vector<wire::IpAddress> addresses_;
   std::unique_ptr<XdpDevice> device_;
+  std::unique_ptr<Steering> steering_;
   std::unique_ptr<NetlinkNextHops> hops_;
   Time next_supervision_;
 };

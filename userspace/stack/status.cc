@@ -9,6 +9,7 @@
 #include "ipc/futex.h"
 #include "netdriver/drop_reason.h"
 #include "netdriver/status.h"
+#include "stack/steering_rules.h"
 #include "vns/status.h"
 
 namespace netchannel {
@@ -34,6 +35,13 @@ Json StackPart(const Config& config, const std::vector<wire::IpAddress>& address
           {"policy", config.policy}};
 }
 
+Json ThreadPart(const ThreadPriority::Status& thread) {
+  return {{"scheduling", SchedulingName(thread.scheduling)},
+          {"priority", thread.priority},
+          {"why", thread.why},
+          {"budgets_spent", thread.budgets_spent}};
+}
+
 Json DevicePart(const XdpDevice& device) {
   const XdpDeviceStatus status = device.status();
   return {{"driver", status.interface.driver},
@@ -50,14 +58,42 @@ Json DevicePart(const XdpDevice& device) {
           {"rebuilds", status.rebuilds}};
 }
 
-Json LanePart(const XdpDevice& device) {
+Json SteeringPart(Time now, Host& host, const Steering& steering) {
+  Json recent = Json::array();
+  for (const SteeringLog::Entry& entry : steering.log().entries()) {
+    recent.push_back({{"seconds_ago", (now - entry.at).nanos() / 1'000'000'000},
+                      {"outcome", entry.refused ? "refused" : "in-force"},
+                      {"what", entry.what}});
+  }
+  Json peers = Json::array();
+  for (const PeerRule& rule : host.driver().peer_rules().rules()) {
+    if (peers.size() == kMaxRows) break;
+    peers.push_back({{"prefix", PrefixText(ToMapKey(rule.prefix))},
+                     {"action", rule.deny ? "deny" : "allow"},
+                     {"class", rule.app_class ? ClassName(*rule.app_class) : "unset"},
+                     {"weight", rule.weight}});
+  }
+  return {{"channel_policy", std::string(host.scheduler().policy())},
+          {"rate_throughput", host.scheduler().rate(AppClass::kThroughput).bytes_per_second()},
+          {"rate_latency", host.scheduler().rate(AppClass::kLatency).bytes_per_second()},
+          {"deny_unknown_peers", steering.knob(NC_KNOB_DENY_UNKNOWN_PEERS) == 1},
+          {"generation", steering.knob(NC_KNOB_GENERATION)},
+          {"changes", steering.log().changes()},
+          {"refused", steering.log().refused()},
+          {"peers", peers},
+          {"recent", recent}};
+}
+
+Json LanePart(const XdpDevice& device, const Host& host, const Steering& steering) {
   Json lanes = Json::array();
   for (const auto& lane : device.xdp_lanes()) {
     const LaneStats stats = lane->ReadStats();
     lanes.push_back({{"lane", lane->info().index},
                      {"queue", lane->info().queue},
-                     {"class", ClassName(static_cast<AppClass>(lane->info().app_class))},
+                     {"class", ClassName(host.driver().LaneClass(lane->info().index))},
                      {"port", lane->udp_port()},
+                     {"via_lane", host.driver().LaneVia(lane->info().index)},
+                     {"action", ActionText(steering.lane(lane->info().index).lane.action)},
                      {"rx_packets", stats.rx_packets},
                      {"rx_bytes", stats.rx_bytes},
                      {"tx_packets", stats.tx_packets},
@@ -179,6 +215,8 @@ Json SocketPart(const Host& host, const Bridge& bridge) {
     sockets.push_back({{"socket", socket.id},
                        {"state", socket.held ? StateName(socket.state) : "finishing"},
                        {"class", ClassName(socket.app_class)},
+                       {"class_by", ClassSourceName(socket.class_source)},
+                       {"weight", socket.weight},
                        {"local", socket.local.ToString()},
                        {"peer", socket.peer.ToString()},
                        {"pid", owner != nullptr ? owner->pid : 0},
@@ -215,8 +253,6 @@ Json FallbackCounts(const FallbackLog& log) {
   return counts;
 }
 
-                       {"class_by", ClassSourceName(socket.class_source)},
-                       {"weight", socket.weight},
 Json CounterPart(const Host& host) {
   const SocketStats stats = host.sockets().Stats();
   return {{"sockets", stats.sockets},
@@ -237,11 +273,14 @@ Json CounterPart(const Host& host) {
 }  // namespace
 
 std::string BuildStatus(const Config& config, const std::vector<wire::IpAddress>& addresses,
-                        const XdpDevice& device, Host& host, const Bridge& bridge) {
+                        const XdpDevice& device, Host& host, const Bridge& bridge,
+                        const Steering& steering, const ThreadPriority::Status& thread) {
   const Json status = {
       {"stack", StackPart(config, addresses)},
+      {"thread", ThreadPart(thread)},
       {"device", DevicePart(device)},
-      {"lanes", LanePart(device)},
+      {"steering", SteeringPart(ipc::MonotonicNow(), host, steering)},
+      {"lanes", LanePart(device, host, steering)},
       {"verdicts", VerdictPart(device)},
       {"drops", DropPart(host)},
       {"counters", CounterPart(host)},

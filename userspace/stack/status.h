@@ -16,11 +16,14 @@
 #include "stack/bridge.h"
 #include "stack/config.h"
 #include "stack/host.h"
+#include "stack/steering.h"
+#include "stack/thread_priority.h"
 #include "wire/address.h"
 
 namespace netchannel {
 
 std::string BuildStatus(const Config& config, const std::vector<wire::IpAddress>& addresses,
-                        const XdpDevice& device, Host& host, const Bridge& bridge);
+                        const XdpDevice& device, Host& host, const Bridge& bridge,
+                        const Steering& steering, const ThreadPriority::Status& thread);
 
 }  // namespace netchannel

@@ -10,6 +10,7 @@ using OptionsTest = ClientTest;
 TEST_P(OptionsTest, DefaultsAreThoseOfTheHeader) {
   nc_socket* socket = nc_socket_create(stack_, 0);
   EXPECT_EQ(Get(socket, NC_CLASS), 0);
+  EXPECT_EQ(Get(socket, NC_WEIGHT), 1);
   EXPECT_EQ(Get(socket, NC_NONBLOCK), 0);
   EXPECT_EQ(Get(socket, NC_LINGER_MS), -1);
   EXPECT_EQ(Get(socket, NC_KEEPCOUNT), 9);
@@ -18,23 +19,15 @@ TEST_P(OptionsTest, DefaultsAreThoseOfTheHeader) {
 
 TEST_P(OptionsTest, EveryWritableOptionReadsBack) {
   nc_socket* socket = nc_socket_create(stack_, 0);
-  const std::pair<nc_option, int> values[] = {{NC_CLASS, 1},
-                                              {NC_NONBLOCK, 1},
-                                              {NC_NODELAY, 1},
-                                              {NC_REUSEADDR, 1},
-                                              {NC_PROBE, 1},
-                                              {NC_REUSEPORT, 1},
-                                              {NC_KEEPALIVE, 1},
-                                              {NC_KEEPIDLE_MS, 1000},
-                                              {NC_KEEPINTERVAL_MS, 2},
-                                              {NC_KEEPCOUNT, 3},
-                                              {NC_USER_TIMEOUT_MS, 4},
-                                              {NC_LINGER_MS, 5},
-                                              {NC_SPIN, 1},
-                                              {NC_SEND_TIMEOUT_MS, 6},
-                                              {NC_RECEIVE_TIMEOUT_MS, 7},
-                                              {NC_SEND_BUFFER, 8192},
-                                              {NC_RECEIVE_BUFFER, 8192}};
+  const std::pair<nc_option, int> values[] = {{NC_CLASS, 1},           {NC_WEIGHT, 255},
+                                              {NC_NONBLOCK, 1},        {NC_NODELAY, 1},
+                                              {NC_REUSEADDR, 1},       {NC_PROBE, 1},
+                                              {NC_REUSEPORT, 1},       {NC_KEEPALIVE, 1},
+                                              {NC_KEEPIDLE_MS, 1000},  {NC_KEEPINTERVAL_MS, 2},
+                                              {NC_KEEPCOUNT, 3},       {NC_USER_TIMEOUT_MS, 4},
+                                              {NC_LINGER_MS, 5},       {NC_SPIN, 1},
+                                              {NC_SEND_TIMEOUT_MS, 6}, {NC_RECEIVE_TIMEOUT_MS, 7},
+                                              {NC_SEND_BUFFER, 8192},  {NC_RECEIVE_BUFFER, 8192}};
   for (const auto& [option, value] : values) {
     EXPECT_EQ(nc_setopt(socket, option, value), 0) << option;
     EXPECT_EQ(Get(socket, option), value) << option;
@@ -48,7 +41,14 @@ TEST_P(OptionsTest, TheStackLearnsWhatConcernsIt) {
   nc_setopt(socket, NC_USER_TIMEOUT_MS, 1234);
   const ipc::Options options = fake().OptionsOf(socket->index);
   EXPECT_EQ(options.app_class, 1);
+  EXPECT_EQ(options.weight, 0);
   EXPECT_EQ(options.user_timeout_ms, 1234u);
+}
+
+TEST_P(OptionsTest, WhoChoosesNoClassTellsTheStackSo) {
+  nc_socket* socket = nc_socket_create(stack_, 0);
+  nc_setopt(socket, NC_REUSEADDR, 1);
+  EXPECT_EQ(fake().OptionsOf(socket->index).app_class, ipc::kNoClass);
 }
 
 TEST_P(OptionsTest, AnAcceptedSocketHasItsListenersOptions) {
@@ -74,6 +74,10 @@ TEST_P(OptionsTest, ReadOnlyOptionsCannotBeSet) {
 TEST_P(OptionsTest, ValuesOutOfRangeAreEinval) {
   nc_socket* socket = nc_socket_create(stack_, 0);
   EXPECT_EQ(nc_setopt(socket, NC_CLASS, 2), -1);
+  EXPECT_EQ(errno, EINVAL);
+  EXPECT_EQ(nc_setopt(socket, NC_WEIGHT, 0), -1);
+  EXPECT_EQ(errno, EINVAL);
+  EXPECT_EQ(nc_setopt(socket, NC_WEIGHT, 256), -1);
   EXPECT_EQ(errno, EINVAL);
   EXPECT_EQ(nc_setopt(socket, NC_LINGER_MS, -2), -1);
   EXPECT_EQ(errno, EINVAL);

@@ -38,6 +38,7 @@ class FakeLane final : public Lane {
     reserved_ = false;
     if (free_buffers > 0) --free_buffers;
     ++in_flight_;
+    ++submitted_;
     on_submit_(FrameBytes(buffer_.begin(), buffer_.begin() + static_cast<ptrdiff_t>(length)));
   }
   bool Flush() override {
@@ -50,6 +51,7 @@ class FakeLane final : public Lane {
   }
   size_t in_flight() const override { return in_flight_; }
   int wait_fd() const override { return -1; }
+  uint64_t submitted() const { return submitted_; }
 
   size_t free_buffers = 64;
   bool stuck = false;  // completions do not come back
@@ -61,6 +63,7 @@ class FakeLane final : public Lane {
   FrameBytes buffer_;
   bool reserved_ = false;
   size_t in_flight_ = 0;
+  uint64_t submitted_ = 0;
 };
 
 }  // namespace netchannel

@@ -55,7 +55,9 @@ class NetchannelStream final : public ByteStream {
 
 absl::Status Configure(nc_socket* socket, const EndpointOptions& options) {
   const int app_class = options.app_class == "latency" ? 1 : 0;
-  if (nc_setopt(socket, NC_CLASS, app_class) != 0) return StackError("NC_CLASS");
+  if (options.app_class != "automatic" && nc_setopt(socket, NC_CLASS, app_class) != 0) {
+    return StackError("NC_CLASS");
+  }
   if (nc_setopt(socket, NC_SPIN, options.spin ? 1 : 0) != 0) return StackError("NC_SPIN");
   // The stack ends with this process: close waits until the last words have arrived.
   if (nc_setopt(socket, NC_LINGER_MS, kLingerMillis) != 0) return StackError("NC_LINGER_MS");
