@@ -125,9 +125,10 @@ enum nc_option
     : unsigned int /* as in C: an unknown value may be passed, and is refused */
 #endif
 {
-  NC_CLASS = 1,     /* 0 throughput, 1 latency; before connect or listen, or while connected. Who
-                     * chooses none     has 0, unless a rule of the stack's configuration, its map `peers`
-                     * or, with     classes.automatic, the traffic says otherwise */
+  /* 0 throughput, 1 latency; before connect or listen, or while connected. Who chooses none has 0,
+   * unless a rule of the stack's configuration, its map `peers` or, with classes.automatic, the
+   * traffic says otherwise. */
+  NC_CLASS = 1,
   NC_NONBLOCK = 2,  /* 0 or 1 */
   NC_NODELAY = 3,   /* 0 or 1; a lone message is never delayed, so this is kept and has no effect */
   NC_REUSEADDR = 4, /* 0 or 1 */
@@ -158,8 +159,9 @@ enum nc_option
            * is remembered: for who can go another way. 0: it goes on asking until ETIMEDOUT */
   NC_REUSEPORT = 20, /* 0 or 1, before bind: several sockets of one user listen on the port, all
                       * with this option, and take new connections in turn */
-  NC_WEIGHT = 21, /* 1 to 255: the socket's share of bytes among the sockets of its class that have
-                   * something to send; 1 when nobody has chosen */
+  /* 1 to 255: the socket's share of bytes among the sockets of its class that have something to
+   * send; 1 when nobody has chosen. */
+  NC_WEIGHT = 21,
 };
 
 /* The class as a socket option of programs that run on the preload library:

@@ -11,8 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "cli/steer_show.h"
 #include "netdriver/xdp/steering_maps.h"
-#include "netscheduler/channel_policy.h"
-#include "netscheduler/scheduler.h"
 #include "stack/steering_rules.h"
 
 namespace netchannel::cli {
@@ -122,19 +120,18 @@ absl::Status SetKnob(SteeringMaps& maps, const std::string& what, nc_knob knob, 
 }
 
 absl::Status SteerPolicy(SteeringMaps& maps, const SteerOptions& options) {
-  if (options.policy == "configured") return maps.SetKnob(NC_KNOB_CHANNEL_POLICY, 0);
-  // A policy that a program has registered for itself is known to it, and by its number.
   uint64_t number = 0;
   if (absl::SimpleAtoi(options.policy, &number)) {
-    if (number >= kFirstOutsidePolicy) return maps.SetKnob(NC_KNOB_CHANNEL_POLICY, number);
+    // What a program has registered for itself is known to it alone.
+    if (number >= kFirstProgramsPolicy) return maps.SetKnob(NC_KNOB_CHANNEL_POLICY, number);
     return SetKnob(maps, "policy", NC_KNOB_CHANNEL_POLICY, number);
   }
-  const ChannelPolicyEntry* entry = FindChannelPolicy(options.policy);
-  if (entry == nullptr) {
-    return InvalidArgumentError(StrCat("steer policy ", options.policy, ": there are ",
-                                       ChannelPolicyNames(), ", configured"));
+  const auto known = PolicyNumber(options.policy);
+  if (!known) {
+    return InvalidArgumentError(
+        StrCat("steer policy ", options.policy, ": there are ", PolicyNames()));
   }
-  return SetKnob(maps, "policy", NC_KNOB_CHANNEL_POLICY, entry->number);
+  return SetKnob(maps, "policy", NC_KNOB_CHANNEL_POLICY, *known);
 }
 
 // "none", or bits per second as people write them: "250M", "10G", "64k".
@@ -192,7 +189,7 @@ void AddPeer(CLI::App& steer, SteerOptions& options) {
   AddClass(*options.peer, options, {"throughput", "latency", "unset"},
            "of sockets of which nobody has said it");
   options.peer->add_option("--weight", options.weight, "of sockets within their class; 0: unset")
-      ->check(CLI::Range(0, static_cast<int>(kMaxFlowWeight)));
+      ->check(CLI::Range(0, kMaxWeight));
   options.peer->add_flag("--remove", options.remove, "forget the rule");
 }
 
@@ -207,8 +204,7 @@ CLI::App* AddSteerCommand(CLI::App& app, SteerOptions& options) {
   AddPeer(*steer, options);
   options.policy_command = steer->add_subcommand("policy", "which channel a socket's bytes take");
   options.policy_command
-      ->add_option("NAME", options.policy,
-                   ChannelPolicyNames() + ", configured, or the number of a program's own")
+      ->add_option("NAME", options.policy, PolicyNames() + ", or the number of a program's own")
       ->required();
   options.rate_command = steer->add_subcommand("rate", "a limit of what a class may send");
   options.rate_command->add_option("CLASS", options.app_class, "throughput or latency")

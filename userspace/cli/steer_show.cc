@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <string>
 
-#include "netscheduler/channel_policy.h"
 #include "stack/steering_rules.h"
 
 namespace netchannel::cli {
@@ -20,12 +19,7 @@ void PrintRate(const char* name, uint64_t bytes_per_second) {
 }
 
 void PrintKnobs(const xdp::SteeringMaps& maps) {
-  const uint64_t number = maps.knob(NC_KNOB_CHANNEL_POLICY);
-  const ChannelPolicyEntry* policy = FindChannelPolicy(number);
-  const std::string name = number == 0         ? "configured"
-                           : policy != nullptr ? std::string(policy->name)
-                                               : "number " + std::to_string(number);
-  std::printf("channel policy      %s\n", name.c_str());
+  std::printf("channel policy      %s\n", PolicyText(maps.knob(NC_KNOB_CHANNEL_POLICY)).c_str());
   PrintRate("rate of throughput", maps.knob(NC_KNOB_RATE_THROUGHPUT));
   PrintRate("rate of latency   ", maps.knob(NC_KNOB_RATE_LATENCY));
   std::printf("deny unknown peers  %s\n",

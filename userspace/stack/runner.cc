@@ -96,6 +96,7 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
     const Time now = ipc::MonotonicNow();
     priority_.Check(now);
     const bool worked = Round(now).any();
+    if (inspectors_.load(std::memory_order_relaxed) > 0) GiveWay(lease);
     if (lend_wanted_.load(std::memory_order_relaxed) > 0) break;
     if (worked) {
       idle_since = now;
@@ -118,6 +119,17 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
   }
   priority_.BeforeSleep();
   bridge_->SetSleeping(ipc::StackSleep::kAsleep);
+}
+
+void Runner::GiveWay(std::unique_lock<std::mutex>& lease) {
+  lease.unlock();
+  const uint32_t waiting = inspectors_;
+  // Asleep, not yielding: at real-time priority nobody else would get the core.
+  if (waiting > 0) {
+    const Time patience = ipc::MonotonicNow() + kGiveWayPatience;
+    ipc::FutexWait(inspectors_, waiting, patience, ipc::FutexScope::kPrivate);
+  }
+  lease.lock();
 }
 
 void Runner::StandBy() {
@@ -178,6 +190,7 @@ bool Runner::RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), v
     const Time now = ipc::MonotonicNow();
     if (now >= deadline) break;
     if (signals->MustLeave(now)) return false;
+    if (inspectors_.load(std::memory_order_relaxed) > 0) GiveWay(lease);
     if (Round(now).any()) {
       idle_since = now;
       continue;

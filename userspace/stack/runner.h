@@ -24,6 +24,7 @@
 #include <thread>
 
 #include "base/units.h"
+#include "ipc/futex.h"
 #include "ipc/link.h"
 #include "stack/bridge.h"
 #include "stack/host.h"
@@ -68,10 +69,14 @@ class Runner {
   // Under the lease.
   const ThreadPriority::Status& priority_status() const { return priority_.status(); }
 
-  // Runs `inspect` while nobody else runs the stack. Control plane.
+  // Runs `inspect` while nobody else runs the stack. Control plane. A thread that runs it makes
+  // room after its round, however much there is to do.
   template <typename F>
   auto WithLease(F inspect) {
+    inspectors_.fetch_add(1);
     const std::lock_guard<std::mutex> hold(lease_);
+    inspectors_.fetch_sub(1);
+    ipc::FutexWake(inspectors_, 1, ipc::FutexScope::kPrivate);
     return inspect();
   }
 
@@ -96,6 +101,9 @@ class Runner {
   // cost 15 us each time.
   static constexpr Duration kMaxSleep = Duration::Millis(20);
 
+  // A thread that was woken takes the lease within it, else it is asked to again after a round.
+  static constexpr Duration kGiveWayPatience = Duration::Millis(1);
+
   struct RoundResult {
     size_t received = 0;
     size_t moved = 0;
@@ -115,6 +123,8 @@ class Runner {
   // Gives the lease up. Rounds that were asked for while it was held are run first.
   void Leave(std::unique_lock<std::mutex>& lease);
   void WakeOwnThread();
+  // Lets WithLease have the lease for once. A mutex is not fair: who unlocks and locks keeps it.
+  void GiveWay(std::unique_lock<std::mutex>& lease);
   // The time now; teaches the spinning from how long the sleep was.
   Time AfterSleep(Time fell_asleep, Time deadline);
   // Counts how soon senders come back. Precondition: the lease.
@@ -143,6 +153,7 @@ class Runner {
   std::atomic<uint32_t> lend_wanted_{0};
   std::atomic<uint32_t> activity_{0};  // moves with each Lend and Wake
   std::atomic<bool> stopping_{false};
+  std::atomic<uint32_t> inspectors_{0};  // futex: threads that wait in WithLease
   std::atomic<uint32_t> own_event_{0};   // futex of the own thread while it stands by
   std::atomic<bool> own_parked_{false};  // stands by without a time limit
   std::atomic<bool> own_standing_by_{false};

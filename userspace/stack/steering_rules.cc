@@ -110,6 +110,24 @@ absl::Status CheckKnob(nc_knob knob, uint64_t value) {
   return absl::OkStatus();
 }
 
+const uint64_t kFirstProgramsPolicy = kFirstOutsidePolicy;
+static_assert(kMaxWeight == kMaxFlowWeight);
+
+std::optional<uint64_t> PolicyNumber(const std::string& name) {
+  if (name == "configured") return 0;
+  const ChannelPolicyEntry* entry = FindChannelPolicy(name);
+  if (entry == nullptr) return std::nullopt;
+  return entry->number;
+}
+
+std::string PolicyText(uint64_t number) {
+  if (number == 0) return "configured";
+  const ChannelPolicyEntry* entry = FindChannelPolicy(number);
+  return entry != nullptr ? std::string(entry->name) : StrCat("number ", number);
+}
+
+std::string PolicyNames() { return StrCat(ChannelPolicyNames(), ", configured"); }
+
 const char* ClassText(nc_class app_class) {
   if (app_class == NC_CLASS_UNSET) return "unset";
   return app_class == NC_CLASS_LATENCY ? "latency" : "throughput";

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "abi.h"
@@ -22,6 +23,15 @@ namespace netchannel {
 absl::Status CheckLane(absl::Span<const xdp::LaneEntry> lanes, size_t at, const nc_lane& value);
 absl::Status CheckPeer(const nc_peer& value);
 absl::Status CheckKnob(nc_knob knob, uint64_t value);
+
+// Channel policies by name and number, as netscheduler/channel_policy.h registers them.
+// "configured" is 0. nullopt: none of that name.
+std::optional<uint64_t> PolicyNumber(const std::string& name);
+std::string PolicyText(uint64_t number);
+std::string PolicyNames();
+// From here on numbers are those of policies that programs have registered for themselves.
+extern const uint64_t kFirstProgramsPolicy;
+inline constexpr int kMaxWeight = 255;
 
 // As people and `netchannel steer` write them.
 const char* ClassText(nc_class app_class);  // "latency", "throughput", "unset"
