@@ -91,6 +91,8 @@ absl::Status Daemon::StartStack() {
 
 Daemon::~Daemon() {
   status_server_.reset();
+  // Its thread calls Poll, which uses stack_, until it has stopped; reset() forgets stack_ first.
+  if (stack_ != nullptr) stack_->runner().Stop();
   stack_.reset();  // before the regions that its applications lie in
   if (control_ != nullptr) unlink(socket_path_.c_str());
 }

@@ -35,6 +35,8 @@ absl::Status EmbeddedStack::StartStack() {
 
 EmbeddedStack::~EmbeddedStack() {
   status_server_.reset();
+  // Its thread calls Poll, which uses stack_, until it has stopped; reset() forgets stack_ first.
+  if (stack_ != nullptr) stack_->runner().Stop();
   stack_.reset();
 }
 

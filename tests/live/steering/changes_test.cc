@@ -24,7 +24,7 @@ nc_peer_prefix Prefix(const std::string& text) { return ToMapKey(*IpPrefix::Pars
 
 class ChangesTest : public SteeringTest {
  protected:
-  static constexpr uint16_t kLane0 = 37000, kLane2 = 37002;
+  static constexpr uint16_t kLane0 = 37000;
 
   // The counter is one higher within kPatience.
   template <typename Change>

@@ -110,7 +110,9 @@ TEST_F(DriverSteeringTest, ALanesClassIsThatOfSessionsToCome) {
   host.driver().SteerLane(0, other, 0);
   EXPECT_EQ(host.driver().LaneClass(0), other);
   Up(host, a_);
-  for (const ChannelStatus& channel : host.driver().Status().at(0).channels) {
+  const std::vector<SessionStatus> sessions = host.driver().Status();
+  ASSERT_EQ(sessions.size(), 1u);
+  for (const ChannelStatus& channel : sessions[0].channels) {
     EXPECT_EQ(channel.lane == 2, channel.app_class == of_0) << channel.lane;
   }
 }
