@@ -35,7 +35,8 @@ struct Doorbell {
   enum class Kind : uint8_t {
     kSocket,
     kCall,
-    kBreach,  // a value that no lawful application writes
+    kFreeSlot,  // of a socket that is no more (StackSide::PopDoorbell): nothing to do, but counted
+    kBreach,    // a value that no lawful application writes
   };
   Kind kind;
   uint32_t index;

@@ -30,13 +30,12 @@ StackSide::StackSide(const RegionView& region)
       wait_sets_(region) {}
 
 std::optional<Doorbell> StackSide::PopDoorbell() {
-  // Bounded: an entry is swallowed only for a slot that is free, each of which is in the ring once.
-  for (uint32_t i = 0; i <= region_.layout().doorbell_count; ++i) {
-    const auto bell = doorbells_.Pop();
-    if (!bell || bell->kind != Doorbell::Kind::kSocket || InUse(bell->index)) return bell;
+  auto bell = doorbells_.Pop();
+  if (bell && bell->kind == Doorbell::Kind::kSocket && !InUse(bell->index)) {
     ClearDirty(bell->index);
+    bell->kind = Doorbell::Kind::kFreeSlot;
   }
-  return std::nullopt;
+  return bell;
 }
 
 void StackSide::SetSleeping(StackSleep sleeping) {
@@ -227,8 +226,9 @@ std::vector<uint32_t> StackSide::Unaccepted(uint32_t listener) const {
     return sockets;
   const Slot& own = slots_[listener];
   const uint64_t consumed = region_.slot(listener)->consumed.load(std::memory_order_acquire);
-  // A position that breaks the rule names no connections; they end with their application.
-  if (own.accepts - consumed > ring_bytes()) return sockets;
+  // A position that breaks the rule names no connections; they end with their application. So the
+  // walk is as long as what was pushed, whatever the application writes.
+  if (consumed > own.accepts || own.accepts - consumed > ring_bytes()) return sockets;
   for (uint64_t at = consumed; own.accepts - at >= kAcceptEntrySize; at += kAcceptEntrySize) {
     uint32_t socket = kNoIndex;
     region_.receive_ring(listener).CopyOut(at,

@@ -2,11 +2,11 @@
 #include "ipc/wait_set.h"
 
 #include <fcntl.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <bit>
 
+#include "ipc/event_fd.h"
 #include "ipc/fence.h"
 
 namespace netchannel::ipc {
@@ -56,8 +56,7 @@ bool WaitSetProducer::PushOne(uint32_t set, uint32_t socket) {
 void WaitSetProducer::Signal(uint32_t set) {
   if (region_.wait_set(set)->sleeping.exchange(0, std::memory_order_acq_rel) == 0) return;
   const int fd = event_fds_[set].load(std::memory_order_acquire);
-  // Can fail only when the counter is full, and then the descriptor is readable already.
-  if (fd >= 0) eventfd_write(fd, 1);
+  if (fd >= 0) SignalEventFd(fd);
 }
 
 bool WaitSetProducer::SetEventFd(uint32_t set, int fd) {
@@ -75,7 +74,7 @@ bool WaitSetProducer::SetEventFd(uint32_t set, int fd) {
   } else if (dup3(fd, own, O_CLOEXEC) < 0) {
     return false;
   }
-  if (region_.wait_set(set)->sleeping.load(std::memory_order_seq_cst) == 0) eventfd_write(own, 1);
+  if (region_.wait_set(set)->sleeping.load(std::memory_order_seq_cst) == 0) SignalEventFd(own);
   return true;
 }
 

@@ -32,6 +32,9 @@ size_t Bridge::ServeApplication(Time now, uint32_t owner, Application& applicati
         break;
       case ipc::Doorbell::Kind::kCall:
         ServeCall(now, owner, application, bell->index);
+        served += kCallWeight - 1;
+        break;
+      case ipc::Doorbell::Kind::kFreeSlot:
         break;
       case ipc::Doorbell::Kind::kBreach:
         application.breaches = kMaxBreaches;

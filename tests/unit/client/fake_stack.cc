@@ -242,7 +242,10 @@ bool FakeStack::HandleDoorbells() {
       doorbells_.fetch_add(1);
       side_.ClearDirty(bell->index);
       Update(bell->index);
-    } else if (const auto call = side_.TakeCall(bell->index)) {
+      continue;
+    }
+    if (bell->kind != ipc::Doorbell::Kind::kCall) continue;
+    if (const auto call = side_.TakeCall(bell->index)) {
       uint32_t created = ipc::kNoIndex;
       const int error = HandleCall(*call, &created);
       side_.CompleteCall(bell->index, error, created);

@@ -283,10 +283,12 @@ TEST_F(StackSideTest, ClearingDirtyThenReadingMissesNoPosition) {
   writer.join();
 }
 
-TEST_F(StackSideTest, ADoorbellOfAFreeSlotIsSwallowedAndDoesNotSilenceTheNext) {
+TEST_F(StackSideTest, ADoorbellOfAFreeSlotIsToldAndDoesNotSilenceTheNext) {
   Shared(4)->dirty.store(1);
   bells_.Push(4);
-  EXPECT_FALSE(side_.PopDoorbell());
+  const auto bell = side_.PopDoorbell();
+  ASSERT_TRUE(bell);
+  EXPECT_EQ(bell->kind, Doorbell::Kind::kFreeSlot);
   EXPECT_EQ(Shared(4)->dirty.load(), 0u);
 }
 
@@ -306,6 +308,7 @@ class ListenerTest : public StackSideTest {
     state_.flags = Flags(SlotState::kListening);
     side_.Publish(listener_, state_);
   }
+  uint64_t ring_bytes() const { return region_.view().ring_bytes(); }
   uint32_t listener_ = 0;
 };
 
@@ -347,6 +350,15 @@ TEST_F(ListenerTest, UnacceptedConnectionsComeBackAndForgedOnesDoNot) {
 TEST_F(ListenerTest, AForgedPositionNamesNoConnections) {
   side_.PushAccept(listener_, *side_.AllocateSlot());
   Shared(listener_)->consumed.store(1000);
+  EXPECT_TRUE(side_.Unaccepted(listener_).empty());
+}
+
+// Else each of its listeners would cost a walk over a whole ring that the application has filled.
+TEST_F(ListenerTest, APositionBeforeTheFirstPushNamesNoConnections) {
+  const uint32_t own = *side_.AllocateSlot();
+  std::memcpy(side_.ReceiveRing(listener_).base + ring_bytes() - kAcceptEntrySize, &own,
+              sizeof(own));
+  Shared(listener_)->consumed.store(uint64_t{0} - kAcceptEntrySize);
   EXPECT_TRUE(side_.Unaccepted(listener_).empty());
 }
 

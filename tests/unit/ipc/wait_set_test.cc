@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ipc/wait_set.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -121,6 +122,35 @@ TEST_F(WaitSetTest, ADescriptorThatComesLateTellsWhatItMissed) {
   EXPECT_FALSE(Readable());
   EXPECT_TRUE(producer_.SetEventFd(3, event_fd_));
   EXPECT_TRUE(Readable());
+}
+
+// The file is shared, and so is its O_NONBLOCK: a write would wait until somebody reads.
+TEST_F(WaitSetTest, AFullDescriptorThatWouldBlockHoldsNobodyUp) {
+  ASSERT_EQ(fcntl(event_fd_, F_SETFL, 0), 0);
+  ASSERT_EQ(eventfd_write(event_fd_, UINT64_MAX - 1), 0);
+  for (int i = 0; i < 200; ++i) {
+    consumer_.Arm();
+    Push(2, 5);
+    ASSERT_TRUE(consumer_.Pop());
+  }
+  consumer_.Arm();
+  producer_.WakeAll();
+  EXPECT_TRUE(Readable());
+  const int other = eventfd(0, EFD_CLOEXEC);
+  ASSERT_EQ(eventfd_write(other, UINT64_MAX - 1), 0);
+  EXPECT_TRUE(producer_.SetEventFd(2, other));
+  close(other);
+}
+
+TEST_F(WaitSetTest, SignalsComeThroughManyTimes) {
+  for (int i = 0; i < 500; ++i) {
+    consumer_.Arm();
+    Push(2, 5);
+    ASSERT_TRUE(consumer_.Pop());
+    eventfd_t count = 0;
+    ASSERT_EQ(eventfd_read(event_fd_, &count), 0) << i;
+    ASSERT_EQ(count, 1u);
+  }
 }
 
 TEST_F(WaitSetTest, ANewDescriptorTakesTheOldOnesPlace) {
