@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What applications ask for over the control socket (ipc/control.h).
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -14,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/control_server.h"
+#include "daemon/control_socket.h"
 #include "daemon/event_tag.h"
 #include "daemon/low_ports.h"
 #include "ipc/anchor_name.h"
@@ -92,12 +94,12 @@ bool ControlServer::OnHello(Time now, Connection& connection, const ipc::HelloMe
     case ipc::HelloPurpose::kAttach:
       return received.fd_count == 1 && Join(connection, received.fds[0].get());
     case ipc::HelloPurpose::kStatus:
-      return SendStatus(connection);
+      return SendStatus(now, connection);
   }
   return false;
 }
 
-bool ControlServer::Refuse(Connection& connection, int error, const std::string& why) {
+bool ControlServer::Refuse(const Connection& connection, int error, const std::string& why) {
   ipc::RefusalMessage refusal{};
   refusal.head = ipc::MakeControlHead(ipc::ControlType::kRefusal);
   refusal.error = error;
@@ -116,7 +118,7 @@ bool ControlServer::Found(Time now, Connection& connection) {
   }
   auto memory = ipc::Region::Create(parts_.shape);
   UniqueFd doorbell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  const EventTag tag{EventSource::kDoorbell, next_number_++ & EventTag::kNumberMask};
+  const EventTag tag{EventSource::kDoorbell, NextNumber()};
   // Edge-triggered: each write is an event, and nobody reads the counter.
   if (!memory.ok() || !doorbell.valid() || !Watch(doorbell.get(), EPOLLIN | EPOLLET, tag.Pack())) {
     parts_.accounts->Leave(connection.peer.uid);
@@ -134,6 +136,7 @@ bool ControlServer::Found(Time now, Connection& connection) {
   region->user = connection.peer.uid;
   auto side = std::make_unique<ipc::StackSide>(region->memory.view());
   region->side = side.get();
+  connection.peer.command = CommandOf(connection.peer.pid);
   connection.peer.had_bind_capability = HasBindCapability(connection.peer.pid);
   region->owner =
       bridge_->AddApplication(std::move(side), connection.peer, {account, parts_.ports});
@@ -169,6 +172,7 @@ ControlServer::ClientRegion* ControlServer::RegionOfAnchor(int anchor) const {
 
 bool ControlServer::Welcome(Connection& connection, ClientRegion* region) {
   connection.region = region;
+  --callers_[connection.peer.uid].strangers;
   ++region->connections;
   const ipc::WelcomeMessage welcome{ipc::MakeControlHead(ipc::ControlType::kWelcome), 0,
                                     region->id};
@@ -177,16 +181,28 @@ bool ControlServer::Welcome(Connection& connection, ClientRegion* region) {
 }
 
 // Always false: the connection has served its purpose.
-bool ControlServer::SendStatus(Connection& connection) {
-  const std::string text = parts_.status();
-  const UniqueFd file(memfd_create("netchannel-status", MFD_CLOEXEC));
-  if (!file.valid() ||
-      write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+bool ControlServer::SendStatus(Time now, Connection& connection) {
+  if (!status_.valid() || now >= status_again_) WriteStatus(now);
+  if (!status_.valid()) {
     return Refuse(connection, ENOMEM, "the daemon has no memory for its status");
   }
   const ipc::WelcomeMessage welcome{ipc::MakeControlHead(ipc::ControlType::kWelcome), 0, 0};
-  ipc::SendMessage(connection.fd.get(), &welcome, sizeof(welcome), {file.get()}, MSG_DONTWAIT);
+  ipc::SendMessage(connection.fd.get(), &welcome, sizeof(welcome), {status_.get()}, MSG_DONTWAIT);
   return false;
+}
+
+// Sealed: several get the same file.
+void ControlServer::WriteStatus(Time now) {
+  const std::string text = parts_.status();
+  status_ = UniqueFd(memfd_create("netchannel-status", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+  if (!status_.valid() ||
+      write(status_.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      fcntl(status_.get(), F_ADD_SEALS, kSeals) != 0) {
+    status_ = UniqueFd();
+  }
+  const Duration took = ipc::MonotonicNow() - now;
+  status_again_ = now + Duration::Nanos(took.nanos() * kStatusRest);
 }
 
 bool ControlServer::OnAnchor(ClientRegion& region, uint32_t slot, UniqueFd end) {
@@ -197,7 +213,11 @@ bool ControlServer::OnAnchor(ClientRegion& region, uint32_t slot, UniqueFd end) 
   // The end of the other side is always told.
   if (!Watch(end.get(), 0, tag.Pack())) return false;
   if (slot >= region.anchors.size()) region.anchors.resize(slot + 1);
-  if (!region.anchors[slot].valid()) ++region.anchor_count;
+  if (region.anchors[slot].valid()) {
+    Unwatch(region.anchors[slot].get());
+  } else {
+    ++region.anchor_count;
+  }
   region.anchors[slot] = std::move(end);
   return true;
 }

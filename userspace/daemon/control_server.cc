@@ -3,6 +3,7 @@
 // Descriptors and their events, and the lives of regions. The messages are in control_messages.cc.
 #include "daemon/control_server.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -37,7 +38,10 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Create(UniqueFd li
 }
 
 ControlServer::ControlServer(UniqueFd listener, UniqueFd epoll, Parts parts)
-    : listener_(std::move(listener)), epoll_(std::move(epoll)), parts_(std::move(parts)) {}
+    : listener_(std::move(listener)),
+      epoll_(std::move(epoll)),
+      parts_(std::move(parts)),
+      spare_(open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
 
 ControlServer::~ControlServer() = default;
 
@@ -48,11 +52,25 @@ bool ControlServer::Watch(int fd, uint32_t events, uint64_t tag) {
   return epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
+// Closing a descriptor does not: the file lives on while its sender has a copy, and would tell of
+// itself for ever.
+void ControlServer::Unwatch(int fd) { epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
+// Numbers come again after 16 million; then those of the living are left out.
+uint32_t ControlServer::NextNumber() {
+  uint32_t number;
+  do {
+    number = next_number_++ & EventTag::kNumberMask;
+  } while (connections_.contains(number) || regions_.contains(number));
+  return number;
+}
+
 // What one event leads to may bring the next: an anchor that is received has ended already. So it
 // looks until nothing is there.
 void ControlServer::Poll(Time now) {
   epoll_event events[kEventsAtOnce];
-  for (int batch = 0; batch < kMaxBatches; ++batch) {
+  messages_left_ = kMessagesAPoll;
+  for (int batch = 0; batch < kMaxBatches && messages_left_ > 0; ++batch) {
     const int count = epoll_wait(epoll_.get(), events, kEventsAtOnce, 0);
     for (int i = 0; i < count; ++i) Dispatch(now, events[i].data.u64);
     if (count <= 0) break;
@@ -83,23 +101,57 @@ void ControlServer::Dispatch(Time now, uint64_t packed) {
 }
 
 void ControlServer::Accept(Time now) {
-  for (int i = 0; i < kAcceptsAtOnce; ++i) {
+  for (int i = 0; i < kAcceptsAtOnce && messages_left_ > 0; ++i, --messages_left_) {
     UniqueFd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!fd.valid()) return;
+    if (!fd.valid()) {
+      if (errno == EMFILE || errno == ENFILE) TurnAway();
+      return;
+    }
     auto connection = std::make_unique<Connection>();
-    connection->number = next_number_++ & EventTag::kNumberMask;
+    connection->number = NextNumber();
     connection->peer = PeerOf(fd.get());
     connection->since = now;
-    const EventTag tag{EventSource::kConnection, connection->number};
-    if (!Watch(fd.get(), EPOLLIN, tag.Pack())) return;
     connection->fd = std::move(fd);
+    const EventTag tag{EventSource::kConnection, connection->number};
+    if (!Admit(*connection) || !Watch(connection->fd.get(), EPOLLIN, tag.Pack())) continue;
+    Caller& caller = callers_[connection->peer.uid];
+    ++caller.connections;
+    ++caller.strangers;
     strangers_.push_back(connection->number);
     connections_[connection->number] = std::move(connection);
   }
 }
 
+// No descriptor for who waits: without this the listener would stay readable, and be looked at
+// again and again.
+void ControlServer::TurnAway() {
+  spare_ = UniqueFd();
+  UniqueFd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  spare_ = UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
+bool ControlServer::Admit(const Connection& connection) {
+  const auto found = callers_.find(connection.peer.uid);
+  if (found == callers_.end()) return true;
+  const Caller& caller = found->second;
+  if (caller.strangers < kMaxStrangersOfUser && caller.connections < parts_.max_connections) {
+    return true;
+  }
+  return Refuse(connection, EDQUOT,
+                absl::StrCat("user ", connection.peer.uid,
+                             " has as many connections to the daemon as a user may: see "
+                             "daemon.user_applications"));
+}
+
+void ControlServer::Forget(const Connection& connection) {
+  const auto found = callers_.find(connection.peer.uid);
+  if (found == callers_.end()) return;
+  if (connection.region == nullptr) --found->second.strangers;
+  if (--found->second.connections == 0) callers_.erase(found);
+}
+
 void ControlServer::ReadConnection(Time now, uint32_t number) {
-  for (int i = 0; i < kMessagesAtOnce; ++i) {
+  for (; messages_left_ > 0; --messages_left_) {
     const auto found = connections_.find(number);
     if (found == connections_.end()) return;
     alignas(uint64_t) std::byte bytes[ipc::kMaxControlMessage];
@@ -118,6 +170,7 @@ void ControlServer::CloseConnection(Time now, uint32_t number) {
   if (found == connections_.end()) return;
   const std::unique_ptr<Connection> connection = std::move(found->second);
   connections_.erase(found);
+  Forget(*connection);
   ClientRegion* const region = connection->region;
   if (region == nullptr) return;
   --region->connections;
@@ -138,6 +191,7 @@ void ControlServer::OnAnchorEnd(Time now, uint32_t number, uint32_t slot) {
   // The event may be that of an anchor that this one has taken the place of.
   std::byte none;
   if (!anchor.valid() || recv(anchor.get(), &none, 1, MSG_PEEK | MSG_DONTWAIT) != 0) return;
+  Unwatch(anchor.get());
   anchor = UniqueFd();
   --region.anchor_count;
   bridge_->CloseSlot(now, region.owner, slot);
@@ -153,23 +207,32 @@ void ControlServer::RemoveRegion(Time now, uint32_t owner) {
   if (found == by_owner_.end()) return;
   ClientRegion* const region = found->second;
   by_owner_.erase(found);
+  bool was_used = region->anchor_count > 0;  // it was evicted: its programs may keep the mapping
   for (auto at = connections_.begin(); at != connections_.end();) {
     const auto next = std::next(at);
-    if (at->second->region == region) connections_.erase(at);
+    if (at->second->region == region) {
+      Forget(*at->second);
+      connections_.erase(at);
+      was_used = true;
+    }
     at = next;
   }
+  Unwatch(region->doorbell.get());
+  for (const UniqueFd& anchor : region->anchors) {
+    if (anchor.valid()) Unwatch(anchor.get());
+  }
   bridge_->RemoveApplication(now, owner);
-  parts_.guardian->RemoveRegion(region->number);
+  parts_.guardian->RemoveRegion(region->number, was_used);
   parts_.accounts->Leave(region->user);
   regions_.erase(region->number);
 }
 
 void ControlServer::Tend(Time now) {
+  if (parts_.guardian->Tend()) TellGuardianAll();
   while (!strangers_.empty()) {
     const auto found = connections_.find(strangers_.front());
     const bool known = found == connections_.end() || found->second->region != nullptr;
-    const bool patient = !known && now - found->second->since < kPatience;
-    if (patient && strangers_.size() <= kMaxStrangers) break;
+    if (!known && now - found->second->since < kPatience) break;
     if (!known) CloseConnection(now, strangers_.front());
     strangers_.pop_front();
   }
@@ -187,6 +250,22 @@ void ControlServer::Tend(Time now) {
   std::sort(excessive.begin(), excessive.end());
   excessive.erase(std::unique(excessive.begin(), excessive.end()), excessive.end());
   for (const uid_t user : excessive) EvictLargestOf(now, user);
+}
+
+size_t ControlServer::anchor_count() const {
+  size_t count = 0;
+  for (const auto& [number, region] : regions_) count += region->anchor_count;
+  return count;
+}
+
+void ControlServer::TellGuardianAll() {
+  for (const auto& [number, region] : regions_) {
+    parts_.guardian->AddRegion(number, region->memory.fd());
+    for (uint32_t set = 0; set < ipc::kWaitSets; ++set) {
+      const int fd = region->side->EventFd(set);
+      if (fd >= 0) parts_.guardian->SetEventFd(number, set, fd);
+    }
+  }
 }
 
 void ControlServer::EvictLargestOf(Time now, uid_t user) {

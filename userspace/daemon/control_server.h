@@ -13,7 +13,11 @@
 // its sockets are closed, and the region goes when what they have written is delivered.
 //
 // Trust: every message and descriptor is checked; a connection that breaks the protocol is closed.
-// Connections that have not said what they want have kPatience, and are at most kMaxStrangers.
+// Connections that have not said what they want have kPatience. A user has at most
+// kMaxStrangersOfUser of these and max_connections in all; what is beyond is refused, so that
+// nobody takes the descriptors of others. What a descriptor of ours names may live on in its
+// sender's hands, so each is taken out of the epoll before it is closed. Whatever comes, a Poll
+// takes at most kMessagesAPoll messages; the rest waits for the next.
 //
 // Owner: the daemon. Thread: the one that holds the lease. Cost: a poll that finds nothing is one
 // system call.
@@ -47,7 +51,8 @@ class ControlServer {
     PortRule* ports;
     Guardian* guardian;
     Rng* rng;
-    std::function<std::string()> status;  // the JSON document
+    std::function<std::string()> status;    // the JSON document
+    uint32_t max_connections = UINT32_MAX;  // of a user
   };
   static absl::StatusOr<std::unique_ptr<ControlServer>> Create(UniqueFd listener, Parts parts);
   ~ControlServer();
@@ -63,13 +68,17 @@ class ControlServer {
 
   size_t region_count() const { return regions_.size(); }
   size_t connection_count() const { return connections_.size(); }
+  size_t anchor_count() const;
 
  private:
   static constexpr int kEventsAtOnce = 64;
-  static constexpr int kMaxBatches = 16;  // of events a Poll
-  static constexpr int kMessagesAtOnce = 64;
+  static constexpr int kMaxBatches = 16;      // of events a Poll
+  static constexpr int kMessagesAPoll = 256;  // and new connections: some 10 us each at the worst
   static constexpr int kAcceptsAtOnce = 16;
-  static constexpr size_t kMaxStrangers = 64;
+  static constexpr uint32_t kMaxStrangersOfUser = 128;  // programs that start at the same moment
+  // A document takes milliseconds when there are many sockets. Who asks again before so many times
+  // the time that it took gets the same one.
+  static constexpr int kStatusRest = 10;
   static constexpr Duration kPatience = Duration::Seconds(2);
 
   struct ClientRegion {
@@ -95,11 +104,20 @@ class ControlServer {
     Time since;
   };
 
+  struct Caller {  // a user
+    uint32_t connections = 0, strangers = 0;
+  };
+
   ControlServer(UniqueFd listener, UniqueFd epoll, Parts parts);
   bool Watch(int fd, uint32_t events, uint64_t tag);
+  void Unwatch(int fd);
+  uint32_t NextNumber();
   void Dispatch(Time now, uint64_t tag);
 
   void Accept(Time now);
+  void TurnAway();
+  bool Admit(const Connection& connection);
+  void Forget(const Connection& connection);
   void ReadConnection(Time now, uint32_t number);
   // False: the connection is to be closed.
   bool OnMessage(Time now, Connection& connection, const void* bytes, size_t size,
@@ -108,9 +126,10 @@ class ControlServer {
                ipc::ReceivedMessage& received);
   bool Found(Time now, Connection& connection);
   bool Join(Connection& connection, int anchor);
-  bool SendStatus(Connection& connection);
+  bool SendStatus(Time now, Connection& connection);
+  void WriteStatus(Time now);
   bool Welcome(Connection& connection, ClientRegion* region);
-  bool Refuse(Connection& connection, int error, const std::string& why);
+  bool Refuse(const Connection& connection, int error, const std::string& why);
   bool OnAnchor(ClientRegion& region, uint32_t slot, UniqueFd end);
   bool OnWaitSet(ClientRegion& region, uint32_t set, UniqueFd fd);
   ClientRegion* RegionOfAnchor(int anchor) const;
@@ -120,6 +139,7 @@ class ControlServer {
   void ReleaseIfUnused(Time now, ClientRegion& region);
   void RemoveRegion(Time now, uint32_t owner);
   void EvictLargestOf(Time now, uid_t user);
+  void TellGuardianAll();
 
   const UniqueFd listener_;
   const UniqueFd epoll_;
@@ -129,7 +149,12 @@ class ControlServer {
   absl::flat_hash_map<uint32_t, std::unique_ptr<Connection>> connections_;
   absl::flat_hash_map<uint32_t, std::unique_ptr<ClientRegion>> regions_;
   absl::flat_hash_map<uint32_t, ClientRegion*> by_owner_;
+  absl::flat_hash_map<uid_t, Caller> callers_;  // who has connections
   std::deque<uint32_t> strangers_;  // connections, oldest first; some may have become known
+  int messages_left_ = 0;           // of this Poll
+  UniqueFd spare_;                  // given up to turn somebody away when there are no more
+  UniqueFd status_;                 // the last document, sealed
+  Time status_again_;               // not before
 };
 
 }  // namespace netchannel

@@ -79,9 +79,14 @@ ApplicationInfo PeerOf(int connection) {
   ApplicationInfo info;
   info.pid = peer.pid;
   info.uid = peer.uid;
-  std::ifstream file(absl::StrCat("/proc/", peer.pid, "/comm"));
-  std::getline(file, info.command);
   return info;
+}
+
+std::string CommandOf(pid_t process) {
+  std::ifstream file(absl::StrCat("/proc/", process, "/comm"));
+  std::string command;
+  std::getline(file, command);
+  return command;
 }
 
 }  // namespace netchannel

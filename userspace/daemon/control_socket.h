@@ -20,7 +20,10 @@ namespace netchannel {
 // socket that nobody listens on; AlreadyExists when another daemon does.
 absl::StatusOr<UniqueFd> ListenAt(const std::string& path, const std::string& group);
 
-// The process that has connected (SO_PEERCRED).
+// The process that has connected (SO_PEERCRED); its command stays unknown.
 ApplicationInfo PeerOf(int connection);
+
+// What a process calls itself: any bytes, at most 15.
+std::string CommandOf(pid_t process);
 
 }  // namespace netchannel

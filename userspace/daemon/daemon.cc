@@ -42,7 +42,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config) {
 }
 
 absl::Status Daemon::OpenAll() {
-  auto guardian = Guardian::Fork();
+  auto guardian = Guardian::Start();
   if (!guardian.ok()) return guardian.status();
   guardian_ = *std::move(guardian);
   auto interface = LiveInterface::Open(config_);
@@ -51,13 +51,15 @@ absl::Status Daemon::OpenAll() {
   auto listener = ListenAt(socket_path_, config_.daemon_group);
   if (!listener.ok()) return listener.status();
   auto control = ControlServer::Create(
-      *std::move(listener), {.shape = {.socket_count = config_.max_sockets,
-                                       .ring_bytes = uint64_t{config_.buffer_kib} * 1024},
-                             .accounts = &accounts_,
-                             .ports = &low_ports_,
-                             .guardian = guardian_.get(),
-                             .rng = &rng_,
-                             .status = [this] { return StatusDocument(); }});
+      *std::move(listener),
+      {.shape = {.socket_count = config_.max_sockets,
+                 .ring_bytes = uint64_t{config_.buffer_kib} * 1024},
+       .accounts = &accounts_,
+       .ports = &low_ports_,
+       .guardian = guardian_.get(),
+       .rng = &rng_,
+       .status = [this] { return StatusDocument(); },
+       .max_connections = kConnectionsAnApplication * config_.user_applications});
   if (!control.ok()) return control.status();
   control_ = *std::move(control);
   return StartStack();
@@ -111,8 +113,14 @@ void Daemon::Poll(Time now) {
 }
 
 std::string Daemon::StatusDocument() {
+  const DaemonFacts facts{.applications = control_->region_count(),
+                          .connections = control_->connection_count(),
+                          .descriptors = control_->anchor_count(),
+                          .guardian = guardian_->pid(),
+                          .guardian_restarts = guardian_->restarts()};
   return BuildStatus(config_, interface_->addresses(), interface_->device(), stack_->host(),
-                     stack_->bridge(), interface_->steering(), stack_->runner().priority_status());
+                     stack_->bridge(), interface_->steering(), stack_->runner().priority_status(),
+                     &facts);
 }
 
 }  // namespace netchannel

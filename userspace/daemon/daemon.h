@@ -50,6 +50,9 @@ class Daemon final : private Housekeeping {
   static constexpr Duration kTendPeriod = Duration::Millis(1);
   static constexpr Duration kAccountPeriod = Duration::Seconds(1);
 
+  // Processes that share a region, on an average: an inetd's children, for one.
+  static constexpr uint32_t kConnectionsAnApplication = 16;
+
   explicit Daemon(const Config& config);
   absl::Status OpenAll();
   absl::Status StartStack();

@@ -1,139 +1,125 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The daemon's side. What the guardian does is in guardian_process.cc.
 #include "daemon/guardian.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
-#include <sys/eventfd.h>
-#include <sys/prctl.h>
+#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
-#include <map>
-#include <optional>
+#include <string>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/guardian_message.h"
 #include "ipc/fd_message.h"
-#include "ipc/mark_gone.h"
-#include "ipc/region.h"
 
 namespace netchannel {
 namespace {
 
-enum class Order : uint32_t { kAddRegion, kSetEventFd, kRemoveRegion, kFarewell };
+// A guardian that can run has taken a message within microseconds.
+constexpr int kGuardianPatienceMs = 10;
 
-struct Message {
-  Order order;
-  uint32_t region;
-  uint32_t set;
-};
-
-struct Watched {
-  UniqueFd memory_file;
-  std::map<uint32_t, UniqueFd> event_fds;  // by set
-};
-using WatchedRegions = std::map<uint32_t, Watched>;
-
-// What is the daemon's alone must not live on here: its output, for one, whose reader waits for the
-// end.
-void LetGoOfTheTerminal() {
-  const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
-  for (int fd = 0; fd <= 2 && null.valid(); ++fd) dup2(null.get(), fd);
-}
-
-// True: go on; false: the daemon has said farewell.
-bool Obey(const Message& message, ipc::ReceivedMessage& received, WatchedRegions& regions) {
-  switch (message.order) {
-    case Order::kAddRegion:
-      regions[message.region].memory_file = std::move(received.fds[0]);
-      return true;
-    case Order::kSetEventFd:
-      if (const auto found = regions.find(message.region); found != regions.end()) {
-        found->second.event_fds[message.set] = std::move(received.fds[0]);
-      }
-      return true;
-    case Order::kRemoveRegion:
-      regions.erase(message.region);
-      return true;
-    case Order::kFarewell:
-      return false;
+// Its output is not the daemon's, whose reader waits for the end; and nothing else is inherited.
+int SpawnWith(int socket, pid_t* pid) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
   }
-  return true;
-}
-
-// Marks all before it wakes: a descriptor of a hostile application could block.
-void Tell(WatchedRegions& regions) {
-  for (auto& [id, watched] : regions) {
-    if (!watched.memory_file.valid()) continue;
-    const auto region = ipc::Region::Map(watched.memory_file.Release());
-    if (region.ok()) ipc::MarkGone(region->view(), ECONNRESET);
-  }
-  for (auto& [id, watched] : regions) {
-    for (auto& [set, fd] : watched.event_fds) {
-      fcntl(fd.get(), F_SETFL, O_NONBLOCK);
-      eventfd_write(fd.get(), 1);
-    }
-  }
-}
-
-[[noreturn]] void Watch(int socket) {
-  prctl(PR_SET_NAME, "nc-guardian");
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
-  LetGoOfTheTerminal();
-  WatchedRegions regions;
-  while (true) {
-    Message message;
-    ipc::ReceivedMessage received = ipc::ReceiveMessage(socket, &message, sizeof(message));
-    if (received.size == sizeof(message)) {
-      if (!Obey(message, received, regions)) _exit(0);
-      continue;
-    }
-    if (received.size <= 0) break;
-  }
-  Tell(regions);
-  _exit(0);
+  posix_spawn_file_actions_adddup2(&actions, socket, kGuardianSocket);
+  posix_spawn_file_actions_addclosefrom_np(&actions, kGuardianSocket + 1);
+  std::string name = "netchanneld", argument(kGuardianArgument);
+  char* const words[] = {name.data(), argument.data(), nullptr};
+  const int error = posix_spawn(pid, "/proc/self/exe", &actions, nullptr, words, environ);
+  posix_spawn_file_actions_destroy(&actions);
+  return error;
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Guardian>> Guardian::Fork() {
+absl::StatusOr<Guardian::Started> Guardian::Spawn() {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-    return absl::ResourceExhaustedError(absl::StrCat("guardian: socketpair: ", strerror(errno)));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("guardian: socketpair: ", strerror(errno), "; raise the limit of open files"));
   }
-  UniqueFd ours(ends[0]), theirs(ends[1]);
-  const pid_t pid = fork();
-  if (pid < 0) {
-    return absl::ResourceExhaustedError(absl::StrCat("guardian: fork: ", strerror(errno)));
+  UniqueFd ours(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  pid_t pid = -1;
+  if (const int error = SpawnWith(theirs.get(), &pid); error != 0) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("guardian: start /proc/self/exe: ", strerror(error),
+                     "; the daemon needs /proc and one process"));
   }
-  if (pid == 0) {
-    close(ours.Release());
-    Watch(theirs.get());
-  }
-  return std::unique_ptr<Guardian>(new Guardian(std::move(ours), pid));
+  return Started{std::move(ours), pid};
+}
+
+absl::StatusOr<std::unique_ptr<Guardian>> Guardian::Start() {
+  auto started = Spawn();
+  if (!started.ok()) return started.status();
+  return std::unique_ptr<Guardian>(new Guardian(std::move(started->socket), started->pid));
 }
 
 Guardian::~Guardian() {
-  const Message message{Order::kFarewell, 0, 0};
-  ipc::SendMessage(socket_.get(), &message, sizeof(message), {});
+  if (pid_ < 0) return;
+  Send(GuardianMessage{GuardianOrder::kFarewell, 0, 0});
+  // One that cannot hear it must not mark anything either.
+  if (lost_) kill(pid_, SIGKILL);
   waitpid(pid_, nullptr, 0);
 }
 
+template <typename Message>
+void Guardian::Send(const Message& message, int fd) {
+  if (pid_ < 0 || lost_) return;
+  const int fds[] = {fd};
+  const auto descriptors = absl::MakeConstSpan(fds, fd >= 0 ? 1 : 0);
+  const auto send = [&] {
+    return ipc::SendMessage(socket_.get(), &message, sizeof(message), descriptors, MSG_DONTWAIT);
+  };
+  if (send()) return;
+  pollfd room{socket_.get(), POLLOUT, 0};
+  lost_ = errno != EAGAIN || poll(&room, 1, kGuardianPatienceMs) != 1 || !send();
+}
+
 void Guardian::AddRegion(uint32_t region, int memory_file) {
-  const Message message{Order::kAddRegion, region, 0};
-  ipc::SendMessage(socket_.get(), &message, sizeof(message), {memory_file});
+  Send(GuardianMessage{GuardianOrder::kAddRegion, region, 0}, memory_file);
 }
 
 void Guardian::SetEventFd(uint32_t region, uint32_t set, int fd) {
-  const Message message{Order::kSetEventFd, region, set};
-  ipc::SendMessage(socket_.get(), &message, sizeof(message), {fd});
+  Send(GuardianMessage{GuardianOrder::kSetEventFd, region, set}, fd);
 }
 
-void Guardian::RemoveRegion(uint32_t region) {
-  const Message message{Order::kRemoveRegion, region, 0};
-  ipc::SendMessage(socket_.get(), &message, sizeof(message), {});
+void Guardian::RemoveRegion(uint32_t region, bool empty) {
+  Send(GuardianMessage{empty ? GuardianOrder::kEmptyRegion : GuardianOrder::kRemoveRegion, region,
+                       0});
+}
+
+bool Guardian::Tend() {
+  if (pid_ >= 0) {
+    const bool runs = waitpid(pid_, nullptr, WNOHANG) == 0;
+    if (runs && !lost_) return false;
+    if (runs) {  // before its socket closes, which it would take for our death
+      kill(pid_, SIGKILL);
+      waitpid(pid_, nullptr, 0);
+    }
+    pid_ = -1;
+    std::fprintf(stderr, "netchanneld: the guardian %s; starting another\n",
+                 runs ? "did not keep up" : "has died");
+  }
+  auto started = Spawn();
+  if (!started.ok()) return false;  // next time
+  socket_ = std::move(started->socket);
+  pid_ = started->pid;
+  lost_ = false;
+  ++restarts_;
+  return true;
 }
 
 }  // namespace netchannel

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "ipc/futex.h"
 
 namespace netchannel {
 namespace {
@@ -35,7 +36,11 @@ bool HasBindCapability(pid_t process) {
 }
 
 bool LowPorts::MayBind(const ApplicationInfo& application, uint16_t port) {
-  return port >= UnprivilegedStart() ||
+  if (const Time now = ipc::MonotonicNow(); now >= read_again_) {
+    unprivileged_start_ = UnprivilegedStart();
+    read_again_ = now + kFresh;
+  }
+  return port >= unprivileged_start_ ||
          (application.had_bind_capability && HasBindCapability(application.pid));
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "daemon/daemon.h"
+#include "daemon/guardian.h"
 #include "daemon/service_manager.h"
 #include "ipc/futex.h"
 #include "stack/config_settings.h"
@@ -96,4 +97,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace netchannel
 
-int main(int argc, char** argv) { return netchannel::Main(argc, argv); }
+int main(int argc, char** argv) {
+  if (argc == 2 && argv[1] == netchannel::kGuardianArgument) netchannel::RunGuardian();
+  return netchannel::Main(argc, argv);
+}

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 
 namespace netchannel {
 namespace {
@@ -25,10 +26,10 @@ absl::Status Cannot(absl::string_view operation, const std::string& user) {
                                                   "; start the daemon as root, or leave it unset"));
 }
 
-bool SetCapabilities() {
+bool SetCapabilities(absl::Span<const int> kept) {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
-  for (const int capability : kKept) {
+  for (const int capability : kept) {
     data[capability / 32].permitted |= 1u << capability % 32;
     data[capability / 32].effective |= 1u << capability % 32;
   }
@@ -56,9 +57,11 @@ absl::Status BecomeUser(const std::string& user) {
       setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) != 0) {
     return Cannot("become", user);
   }
-  if (!SetCapabilities()) return Cannot("keep CAP_NET_RAW and CAP_IPC_LOCK as", user);
+  if (!SetCapabilities(kKept)) return Cannot("keep CAP_NET_RAW and CAP_IPC_LOCK as", user);
   return absl::OkStatus();
 }
+
+void DropCapabilities() { SetCapabilities({}); }
 
 void RaiseFileLimit() {
   rlimit limit;

@@ -107,6 +107,8 @@ class StackSide {
 
   // See WaitSetProducer. `fd` stays the caller's.
   bool SetEventFd(uint32_t set, int fd) { return wait_sets_.SetEventFd(set, fd); }
+  // Our copy; -1: none.
+  int EventFd(uint32_t set) const { return wait_sets_.EventFd(set); }
 
   // What a process that died in between has left. A socket whose `dirty` is set: it is on the ring,
   // or nobody will put it there.

@@ -41,6 +41,9 @@ class WaitSetProducer {
   // a wake-up may have come before the descriptor. False: a set out of range, or no more
   // descriptors.
   bool SetEventFd(uint32_t set, int fd);
+  int EventFd(uint32_t set) const {
+    return set < kWaitSets ? event_fds_[set].load(std::memory_order_acquire) : -1;
+  }
   // Wakes whoever sleeps in any set: the stack goes.
   void WakeAll();
 

@@ -253,6 +253,15 @@ Json FallbackCounts(const FallbackLog& log) {
   return counts;
 }
 
+Json DaemonPart(const DaemonFacts& facts) {
+  return {{"applications", facts.applications},
+          {"connections", facts.connections},
+          {"descriptors", facts.descriptors},
+          {"guardian", facts.guardian >= 0 ? "watches" : "is gone"},
+          {"guardian_pid", facts.guardian},
+          {"guardian_restarts", facts.guardian_restarts}};
+}
+
 Json CounterPart(const Host& host) {
   const SocketStats stats = host.sockets().Stats();
   return {{"sockets", stats.sockets},
@@ -274,8 +283,9 @@ Json CounterPart(const Host& host) {
 
 std::string BuildStatus(const Config& config, const std::vector<wire::IpAddress>& addresses,
                         const XdpDevice& device, Host& host, const Bridge& bridge,
-                        const Steering& steering, const ThreadPriority::Status& thread) {
-  const Json status = {
+                        const Steering& steering, const ThreadPriority::Status& thread,
+                        const DaemonFacts* daemon) {
+  Json status = {
       {"stack", StackPart(config, addresses)},
       {"thread", ThreadPart(thread)},
       {"device", DevicePart(device)},
@@ -289,6 +299,7 @@ std::string BuildStatus(const Config& config, const std::vector<wire::IpAddress>
       {"fallback_counts", FallbackCounts(bridge.fallbacks())},
       {"fallbacks", FallbackPart(ipc::MonotonicNow(), bridge.fallbacks())},
   };
+  if (daemon != nullptr) status["daemon"] = DaemonPart(*daemon);
   return status.dump(2, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -22,8 +22,19 @@
 
 namespace netchannel {
 
+// Of netchanneld's own.
+struct DaemonFacts {
+  size_t applications = 0;  // regions: a process and those it shares them with
+  size_t connections = 0;   // to its control socket
+  size_t descriptors = 0;   // that stand for sockets
+  int guardian = -1;        // process; -1: there is none, see daemon/guardian.h
+  uint32_t guardian_restarts = 0;
+};
+
+// `daemon`: null for a stack inside a program.
 std::string BuildStatus(const Config& config, const std::vector<wire::IpAddress>& addresses,
                         const XdpDevice& device, Host& host, const Bridge& bridge,
-                        const Steering& steering, const ThreadPriority::Status& thread);
+                        const Steering& steering, const ThreadPriority::Status& thread,
+                        const DaemonFacts* daemon = nullptr);
 
 }  // namespace netchannel
