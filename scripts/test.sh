@@ -8,7 +8,8 @@
 #
 #   (none)      gcc, all tests; clang with the address and undefined sanitizers, the tests without a network
 #   --sanitize  more: these two sanitizers on all tests, the thread sanitizer on all tests but bpf's
-#   --long      more: 10,000 seeds in the simulator, 1,000 live steering changes, an hour of fuzzing, clang-tidy
+#   --long      more: 10,000 seeds in the simulator, 1,000 live steering changes, 1,000 kills of clients, an hour of
+#               fuzzing, clang-tidy
 #
 # Live and BPF tests need root; without it they are skipped. Builds stay in build/, build-asan/ and build-tsan/, or
 # in $NETCHANNEL_BUILD, $NETCHANNEL_BUILD-asan and $NETCHANNEL_BUILD-tsan.
@@ -36,6 +37,7 @@ patience=1 # multiplies the tests' time limits
 if ((long)); then
   export NETCHANNEL_SIM_SEEDS=10000
   export NETCHANNEL_STEERING_CHANGES=1000
+  export NETCHANNEL_KILLS=1000
   patience=40
 fi
 

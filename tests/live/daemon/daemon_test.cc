@@ -15,8 +15,8 @@
 #include <string>
 #include <thread>
 
-#include "../stack/stack_fixture.h"
 #include "base/unique_fd.h"
+#include "daemon_fixture.h"
 #include "ipc/control.h"
 #include "ipc/fd_message.h"
 #include "netchannel/netchannel.h"
@@ -24,61 +24,15 @@
 namespace netchannel::test {
 namespace {
 
-constexpr uint16_t kPort = 4000;
-
-class DaemonTest : public StackTest {
+class RunningDaemonTest : public DaemonTest {
  protected:
   void SetUp() override {
-    StackTest::SetUp();
-    if (IsSkipped()) return;
-    ASSERT_NO_FATAL_FAILURE(MakeHosts(1500));
-    for (const int end : {kA, kB}) {
-      daemons_.emplace_back(
-          StartIn(end, {std::getenv("NETCHANNEL_DAEMON_BINARY"), "--interface",
-                        NamespacePair::kInterface, "--set", "daemon.socket=" + Socket(end), "--set",
-                        "status.status_directory=" + StatusDirectory(end)}));
-      ASSERT_TRUE(daemons_.back().WaitForOutput("ready\n")) << daemons_.back().err();
-    }
+    DaemonTest::SetUp();
+    if (!IsSkipped() && !HasFatalFailure()) StartDaemons();
   }
-  void TearDown() override {
-    for (nc_stack* stack : stacks_) nc_stack_stop(stack);
-    daemons_.clear();
-    StackTest::TearDown();
-  }
-
-  std::string Socket(int end) const { return Path(end == kA ? "a.sock" : "b.sock"); }
-  nc_stack* Connect(int end) {
-    stacks_.push_back(nc_stack_connect(Socket(end).c_str()));
-    EXPECT_NE(stacks_.back(), nullptr) << nc_last_error();
-    return stacks_.back();
-  }
-  static sockaddr_in AddressOf(int end) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(kPort);
-    inet_pton(AF_INET, NamespacePair::Address(end).c_str(), &address.sin_addr);
-    return address;
-  }
-  // A connection from a to b; its ends.
-  void MakeConnection(nc_stack* a, nc_stack* b) {
-    const sockaddr_in address = AddressOf(kB);
-    nc_socket* const listener = nc_socket_create(b, 0);
-    ASSERT_EQ(nc_bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-    ASSERT_EQ(nc_listen(listener, 8), 0);
-    client_ = nc_socket_create(a, 0);
-    ASSERT_EQ(nc_connect(client_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0)
-        << std::strerror(errno);
-    server_ = nc_accept(listener, nullptr, nullptr, 0);
-    ASSERT_NE(server_, nullptr) << std::strerror(errno);
-  }
-
-  std::vector<Process> daemons_;
-  std::vector<nc_stack*> stacks_;
-  nc_socket* client_ = nullptr;
-  nc_socket* server_ = nullptr;
 };
 
-TEST_F(DaemonTest, CarriesBytesBetweenApplicationsOfTwoHosts) {
+TEST_F(RunningDaemonTest, CarriesBytesBetweenApplicationsOfTwoHosts) {
   ASSERT_NO_FATAL_FAILURE(MakeConnection(Connect(kA), Connect(kB)));
   std::string sent(1 << 20, '\0');
   for (size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<char>(i * 31 >> 3);
@@ -101,7 +55,7 @@ TEST_F(DaemonTest, CarriesBytesBetweenApplicationsOfTwoHosts) {
   EXPECT_EQ(counters.value("bytes_sent", uint64_t{0}), sent.size());
 }
 
-TEST_F(DaemonTest, AnotherVersionIsRefusedWithBothNamed) {
+TEST_F(RunningDaemonTest, AnotherVersionIsRefusedWithBothNamed) {
   const UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -121,7 +75,7 @@ TEST_F(DaemonTest, AnotherVersionIsRefusedWithBothNamed) {
       << text;
 }
 
-TEST_F(DaemonTest, AKilledDaemonsSocketsAreResetAtOnce) {
+TEST_F(RunningDaemonTest, AKilledDaemonsSocketsAreResetAtOnce) {
   ASSERT_NO_FATAL_FAILURE(MakeConnection(Connect(kA), Connect(kB)));
   std::thread killer([this] { daemons_[kB].Signal(SIGKILL); });
   char byte;
@@ -130,7 +84,7 @@ TEST_F(DaemonTest, AKilledDaemonsSocketsAreResetAtOnce) {
   killer.join();
 }
 
-TEST_F(DaemonTest, EndsCleanlyOnSigterm) {
+TEST_F(RunningDaemonTest, EndsCleanlyOnSigterm) {
   daemons_[kA].Signal(SIGTERM);
   EXPECT_EQ(daemons_[kA].WaitForExit(), 0);
   EXPECT_FALSE(std::filesystem::exists(Socket(kA)));
