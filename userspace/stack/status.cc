@@ -259,7 +259,9 @@ Json DaemonPart(const DaemonFacts& facts) {
           {"descriptors", facts.descriptors},
           {"guardian", facts.guardian >= 0 ? "watches" : "is gone"},
           {"guardian_pid", facts.guardian},
-          {"guardian_restarts", facts.guardian_restarts}};
+          {"guardian_restarts", facts.guardian_restarts},
+          {"large_copies", "through the rings"},
+          {"large_copies_why", "process_vm_readv is slower, see userspace/ipc/README.md"}};
 }
 
 Json CounterPart(const Host& host) {

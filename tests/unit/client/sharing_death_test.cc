@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ipc/calls.h"
+#include "ipc/fence.h"
 #include "ipc/owner.h"
 #include "sharing_fixture.h"
 
@@ -64,6 +65,10 @@ TEST_F(SharingDeathTest, ALockOfAStoppedProcessIsWaitedFor) {
 // Senders are killed at random moments; what they have sent are whole records, and those who live
 // go on.
 TEST_F(SharingDeathTest, KilledSendersLeaveWholeRecordsAndHarmNobody) {
+#if defined(NC_THREAD_SANITIZER)
+  GTEST_SKIP() << "the thread sanitizer does not see what another process has synchronised with: "
+                  "that the stack was done with a part of the ring";
+#endif
   constexpr int kKills = 150;
   constexpr size_t kRecord = 64;
   const auto pair = Pair();
