@@ -18,6 +18,12 @@
 namespace netchannel {
 namespace {
 
+#if defined(NC_THREAD_SANITIZER)
+constexpr bool kThreadSanitizer = true;
+#else
+constexpr bool kThreadSanitizer = false;
+#endif
+
 using SharingDeathTest = SharingTest;
 
 TEST_F(SharingDeathTest, ALockOfTheDeadIsTakenOver) {
@@ -65,10 +71,10 @@ TEST_F(SharingDeathTest, ALockOfAStoppedProcessIsWaitedFor) {
 // Senders are killed at random moments; what they have sent are whole records, and those who live
 // go on.
 TEST_F(SharingDeathTest, KilledSendersLeaveWholeRecordsAndHarmNobody) {
-#if defined(NC_THREAD_SANITIZER)
-  GTEST_SKIP() << "the thread sanitizer does not see what another process has synchronised with: "
-                  "that the stack was done with a part of the ring";
-#endif
+  if (kThreadSanitizer) {
+    GTEST_SKIP() << "the thread sanitizer does not see what another process has synchronised with: "
+                    "that the stack was done with a part of the ring";
+  }
   constexpr int kKills = 150;
   constexpr size_t kRecord = 64;
   const auto pair = Pair();
@@ -133,6 +139,10 @@ TEST_F(SharingDeathTest, CallsOfTheDeadAreUsedAgainAndWhatTheyCreatedIsClosed) {
 }
 
 TEST_F(SharingDeathTest, ConnectionsThatTheDeadWereAboutToAcceptAreClosed) {
+  if (kThreadSanitizer) {
+    GTEST_SKIP() << "the thread sanitizer does not see what another process has synchronised with: "
+                    "that a call of the dead was taken over";
+  }
   nc_socket* listener = Listen(7400);
   nc_socket* client = nc_socket_create(stack_, 0);
   ASSERT_EQ(Connect(client, 7400), 0);
