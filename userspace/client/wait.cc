@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include "ipc/fence.h"
 #include "ipc/futex.h"
@@ -12,8 +13,8 @@ namespace netchannel {
 namespace {
 
 // Looks at shared memory between two offers of the thread (a lease held by another may have come
-// free).
-constexpr int kSpinTurns = 256;
+// free), and of its core: who is to bring what it waits for may need it. Under 1 us.
+constexpr int kSpinTurns = 16;
 
 struct Waiting {
   nc_socket* socket;
@@ -111,6 +112,7 @@ WaitResult WaitFor(nc_socket* socket, Condition condition, uint64_t bytes, Time 
     if (lent != ipc::LendResult::kUnavailable) continue;
     if (spin) {
       for (int i = 0; i < kSpinTurns && !done(&waiting); ++i) ipc::SpinPause();
+      sched_yield();
       continue;
     }
     if (SleepOnEvent(socket, waiter, done, &waiting, deadline) == EINTR && !done(&waiting)) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stack/runner.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <bit>
 
@@ -103,7 +105,8 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
       continue;
     }
     if (now - idle_since < spin_.budget()) {
-      Relax();
+      // Who does not lend serves other threads, and one of them may wait for this very core.
+      config_.lend ? Relax() : static_cast<void>(sched_yield());
       continue;
     }
     if (!AnnounceSleep()) continue;
