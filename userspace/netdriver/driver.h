@@ -29,11 +29,9 @@
 #include "base/units.h"
 #include "netdriver/device.h"
 #include "netdriver/driver_config.h"
-#include "netdriver/drop_reason.h"
+#include "netdriver/net_driver.h"
 #include "netdriver/next_hops.h"
 #include "netdriver/peer_rules.h"
-#include "netdriver/session_port.h"
-#include "netdriver/status.h"
 #include "netdriver/stream_table.h"
 #include "transport/connection.h"
 #include "wire/address.h"
@@ -41,7 +39,7 @@
 
 namespace netchannel {
 
-class Driver final : public SessionPort {
+class Driver final : public NetDriver {
  public:
   // `lanes`, `streams` and `hops` outlive the driver. Lane i of `lanes` has index i.
   Driver(const DriverConfig& config, absl::Span<Lane* const> lanes, StreamTable* streams,
@@ -70,14 +68,14 @@ class Driver final : public SessionPort {
   void OnPacket(Time now, uint32_t lane, const RxPacket& packet, std::vector<Delivery>& out);
   // Writes at most `budget` packets into the lanes, latency class first, and flushes them. Returns
   // how many were written. Has more to send when it returns `budget`.
-  size_t PollTransmit(Time now, size_t budget);
-  void OnTimer(Time now);
+  size_t PollTransmit(Time now, size_t budget) override;
+  void OnTimer(Time now) override;
   // A packet of ours came back. Of a handshake: who probes is done. Of a session, when the peer's
   // kernel says that nobody has the port any more: its stack has died, and the session is down. Its
   // token shows that the error comes from who has seen the packet.
   void OnUnreachable(Time now, const Unreachable& error);
-  Time NextTimeout() const;
-  std::optional<DriverEvent> PollEvent();
+  Time NextTimeout() const override;
+  std::optional<DriverEvent> PollEvent() override;
 
   // Live steering. A lane's class is that of channels to come; its packets leave through `via`'s
   // socket (its own index: its own).
@@ -90,13 +88,13 @@ class Driver final : public SessionPort {
   const PeerRules& peer_rules() const;
 
   // Tells all peers that we go (CLOSE), as far as one PollTransmit goes.
-  void Shutdown(Time now);
+  void Shutdown(Time now) override;
 
-  uint64_t drops(DropReason reason) const;
+  uint64_t drops(DropReason reason) const override;
   // Sessions, connecting ones included.
-  size_t session_count() const;
+  size_t session_count() const override;
   // For status output: control plane, allocates.
-  std::vector<SessionStatus> Status() const;
+  std::vector<SessionStatus> Status() const override;
 
  private:
   struct Impl;

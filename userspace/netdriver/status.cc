@@ -31,6 +31,7 @@ SessionStatus StatusOf(const Session& session) {
       .up = session.up,
       .client = session.client,
       .congestion = static_cast<transport::CongestionAlgorithm>(session.congestion),
+      .kernel_congestion = {},
       .references = session.references,
       .since = session.since,
       .last_received = session.last_received,

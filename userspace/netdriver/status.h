@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "base/stream.h"
@@ -34,8 +35,9 @@ struct SessionStatus {
   bool up = false;      // else connecting
   bool client = false;  // this host opened it
   transport::CongestionAlgorithm congestion = transport::CongestionAlgorithm::kCubic;
-  uint32_t references = 0;  // streams that hold it open
-  Time since;               // up since
+  std::string kernel_congestion;  // over TCP: the kernel's name of what it uses instead
+  uint32_t references = 0;        // streams that hold it open
+  Time since;                     // up since
   Time last_received;
   std::vector<ChannelStatus> channels;
 };

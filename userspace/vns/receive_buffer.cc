@@ -73,7 +73,9 @@ void ReceiveBuffer::Copy(StreamOffset from, StreamOffset to, StreamOffset offset
       const StreamOffset begin = std::max(offset, from);
       const StreamOffset stop = std::min(piece_end, to);
       if (begin >= stop) return;
-      ring_.CopyIn(begin, piece.subspan(begin - offset, stop - begin));
+      const absl::Span<const std::byte> bytes = piece.subspan(begin - offset, stop - begin);
+      const bool in_place = ring_.Contiguous(begin, bytes.size()).data() == bytes.data();
+      if (!in_place) ring_.CopyIn(begin, bytes);
     }
     offset = piece_end;
   }

@@ -25,6 +25,7 @@
 #include "base/interval_set.h"
 #include "base/ring_view.h"
 #include "base/units.h"
+#include "netdriver/receive_rings.h"
 
 namespace netchannel {
 
@@ -44,9 +45,17 @@ class ReceiveBuffer {
   // A fresh stream whose peer may send `window` bytes (at most the ring's size).
   void Open(const RingView& ring, ByteCount window);
 
-  // `length` bytes at `offset`, in pieces. Bytes that are here already are not copied again.
+  // `length` bytes at `offset`, in pieces. Bytes that are here already are not copied again; pieces
+  // that lie in the ring where they belong (room()) are not copied at all.
   Verdict Place(StreamOffset offset, uint32_t length, bool fin,
                 absl::Span<const absl::Span<const std::byte>> pieces);
+
+  // Where bytes of the peer may be put before they are placed: [received, told limit) of the ring.
+  // nullopt when bytes are dropped.
+  std::optional<ReceiveRoom> room() const {
+    if (discarding_ || !ring_.valid()) return std::nullopt;
+    return ReceiveRoom{ring_, received_, told_};
+  }
 
   // The application has read up to `head`. False when that is backwards or more than there is.
   bool Consume(StreamOffset head);

@@ -167,6 +167,12 @@ void SocketLayer::OnDriverEvent(Time now, const DriverEvent& event) {
   }
 }
 
+std::optional<ReceiveRoom> SocketLayer::RoomOf(SessionHandle session, StreamId stream) {
+  const VirtualSocket* socket = impl_->core.stream_map.Find(session, stream);
+  if (socket == nullptr || socket->stream_state == StreamState::kResetting) return std::nullopt;
+  return socket->receive.room();
+}
+
 size_t SocketLayer::Pump(Time now, size_t budget) { return impl_->sending.Pump(now, budget); }
 
 void SocketLayer::OnTimer(Time now) {

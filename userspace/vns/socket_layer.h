@@ -32,6 +32,7 @@
 #include "base/stream.h"
 #include "base/units.h"
 #include "netdriver/absence.h"
+#include "netdriver/receive_rings.h"
 #include "netdriver/session_port.h"
 #include "netdriver/stream_table.h"
 #include "netscheduler/scheduler.h"
@@ -118,11 +119,11 @@ struct SocketLayerConfig {
   bool automatic_class = false;  // by traffic, for sockets of which nobody has said it
 };
 
-class SocketLayer {
+class SocketLayer final : public ReceiveRings {
  public:
   SocketLayer(const SocketLayerConfig& config, SessionPort* port, Scheduler* scheduler,
               StreamTable* streams, BufferPool* pool, Rng* rng);
-  ~SocketLayer();
+  ~SocketLayer() override;
 
   // Application's calls. All return an errno value; EINPROGRESS from Connect means that the change
   // comes.
@@ -159,6 +160,7 @@ class SocketLayer {
   int OnConsumed(Time now, SocketId socket, StreamOffset head);
 
   // The network's side.
+  std::optional<ReceiveRoom> RoomOf(SessionHandle session, StreamId stream) override;
   void OnDelivery(Time now, const Delivery& delivery);
   void OnDriverEvent(Time now, const DriverEvent& event);
   // Hands ready bytes to channels: at most `budget` segments. Returns how many.
