@@ -79,7 +79,7 @@ class SimHost final : public Actor, public FrameSink {
   void Kick() { WakeAt(now()); }
 
   SocketLayer& sockets() { return host_->sockets(); }
-  Driver& driver() { return host_->driver(); }
+  NetDriver& driver() { return host_->driver(); }
   void SetUser(SocketId socket, SocketUser* user);
 
   const HostOptions& options() const { return options_; }

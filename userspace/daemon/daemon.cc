@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/control_socket.h"
 #include "daemon/privileges.h"
-#include "stack/host_config.h"
 #include "stack/status.h"
 
 namespace netchannel {
@@ -66,8 +65,7 @@ absl::Status Daemon::OpenAll() {
 }
 
 absl::Status Daemon::StartStack() {
-  XdpDevice& device = interface_->device();
-  HostConfig host = MakeHostConfig(config_, interface_->addresses(), device.status().interface.mtu);
+  HostConfig host = interface_->MakeHost(config_);
   host.sockets.max_sockets = config_.total_sockets;
   ThreadPriorityConfig priority = ThreadPriorityOf(config_);
   priority.limit_process = true;
@@ -76,8 +74,8 @@ absl::Status Daemon::StartStack() {
                                      .lend = false,
                                      .housekeeping_period = kControlPeriod,
                                      .priority = priority},
-                                    host, /*deferring=*/true, device.lanes(), interface_->hops(),
-                                    &rng_, static_cast<Housekeeping*>(this));
+                                    host, /*deferring=*/true, interface_->lanes(),
+                                    interface_->hops(), &rng_, static_cast<Housekeeping*>(this));
   if (!stack.ok()) return stack.status();
   stack_ = *std::move(stack);
   stack_->bridge().SetClassRules(config_.class_rules);
@@ -118,9 +116,8 @@ std::string Daemon::StatusDocument() {
                           .descriptors = control_->anchor_count(),
                           .guardian = guardian_->pid(),
                           .guardian_restarts = guardian_->restarts()};
-  return BuildStatus(config_, interface_->addresses(), interface_->device(), stack_->host(),
-                     stack_->bridge(), interface_->steering(), stack_->runner().priority_status(),
-                     &facts);
+  return BuildStatus(config_, *interface_, stack_->host(), stack_->bridge(),
+                     stack_->runner().priority_status(), &facts);
 }
 
 }  // namespace netchannel

@@ -65,7 +65,7 @@ class Bridge final : public BufferPool {
 
   // The configuration's rules; for connections from here on.
   void SetClassRules(std::vector<ClassRule> rules) { class_rules_ = std::move(rules); }
-  // What the map `peers` says; outlives the bridge's use.
+  // What the map `peers` says; outlives the bridge's use. Without a call: nothing.
   void SetPeerRules(const PeerRules* rules) { peer_rules_ = rules; }
   // They have changed: what they say of each connection is said anew.
   void ClassifyAll();

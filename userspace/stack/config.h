@@ -24,13 +24,14 @@ namespace netchannel {
 
 struct Config {
   // [host]
-  std::string interface;
+  std::string interface;  // a name; or an own address: then over TCP
   std::vector<std::string>
       addresses;           // at most one a family; empty: the interface's first global ones
   uint16_t port = 37000;   // UDP port of lane 0; lane i has port + i
   uint16_t peer_port = 0;  // the peers' lane 0; 0: the same as `port`
 
   // [driver]
+  std::string transport = "xdp";
   std::string mode = "auto";
   std::vector<uint32_t> queues;  // empty: all receive queues
   uint32_t rx_ring = 512;        // descriptors a queue

@@ -21,14 +21,18 @@ std::vector<absl::string_view> PolicyNames() {
 std::vector<ConfigKey> MakeKeys() {
   return {
       {"host", "interface", TextField{&C::interface, {}}, "name",
-       "network interface, prepared by scripts/setup.sh"},
+       "network interface, prepared by scripts/setup.sh; or an own address: channels over TCP"},
       {"host", "addresses", TextListField{&C::addresses, 2}, "IP addresses, one a family",
        "own addresses; empty: the interface's first global ones"},
       {"host", "port", PortField{&C::port, 1024, 65000}, "UDP port",
-       "port of lane 0; lane i has port + i"},
+       "port of lane 0; lane i has port + i. Over TCP: where the stack listens"},
       {"host", "peer_port", PortField{&C::peer_port, 0, 65000}, "UDP port",
        "lane 0 of the peers' stacks; 0: the same as port"},
 
+      {"driver", "transport", TextField{&C::transport, {"xdp", "tcp", "auto"}}, "",
+       "what channels run over: AF_XDP; the kernel's TCP, which needs neither privileges nor "
+       "setup.sh; "
+       "auto: TCP where AF_XDP cannot be had. Both ends of a session must have the same"},
       {"driver", "mode", TextField{&C::mode, {"auto", "copy", "zero-copy"}}, "",
        "how frames are exchanged with the NIC; auto probes zero-copy first"},
       {"driver", "queues", UintListField{&C::queues, 63, 64}, "queue numbers",

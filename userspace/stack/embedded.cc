@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stack/embedded.h"
 
-#include "stack/host_config.h"
 #include "stack/status.h"
 
 namespace netchannel {
@@ -16,11 +15,9 @@ absl::StatusOr<std::unique_ptr<EmbeddedStack>> EmbeddedStack::Start(const Config
 }
 
 absl::Status EmbeddedStack::StartStack() {
-  XdpDevice& device = interface_->device();
-  const HostConfig host =
-      MakeHostConfig(config_, interface_->addresses(), device.status().interface.mtu);
-  auto stack = ApplicationStack::Create(config_, host, device.lanes(), interface_->hops(), &rng_,
-                                        static_cast<Housekeeping*>(this));
+  auto stack =
+      ApplicationStack::Create(config_, interface_->MakeHost(config_), interface_->lanes(),
+                               interface_->hops(), &rng_, static_cast<Housekeeping*>(this));
   if (!stack.ok()) return stack.status();
   stack_ = *std::move(stack);
   if (absl::Status status = interface_->Watch(stack_->running()); !status.ok()) return status;
@@ -47,8 +44,7 @@ void EmbeddedStack::Poll(Time now) {
 
 std::string EmbeddedStack::StatusJson() {
   return stack_->runner().WithLease([this] {
-    return BuildStatus(config_, interface_->addresses(), interface_->device(), stack_->host(),
-                       stack_->bridge(), interface_->steering(),
+    return BuildStatus(config_, *interface_, stack_->host(), stack_->bridge(),
                        stack_->runner().priority_status());
   });
 }

@@ -20,23 +20,41 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Create(const HostConfig& config,
   auto scheduler = Scheduler::Create(scheduler_config);
   if (!scheduler.ok()) return scheduler.status();
   host->scheduler_ = *std::move(scheduler);
-  host->driver_ = std::make_unique<Driver>(config.driver, lanes, &host->streams_, hops, rng, now);
+  if (absl::Status status = host->MakeDriver(config, lanes, hops, rng, now); !status.ok())
+    return status;
   host->sockets_ = std::make_unique<SocketLayer>(
       config.sockets, host->driver_.get(), host->scheduler_.get(), &host->streams_, pool, rng);
-  host->SortLanes();
   return host;
+}
+
+absl::Status Host::MakeDriver(const HostConfig& config, absl::Span<Lane* const> lanes,
+                              NextHops* hops, Rng* rng, Time now) {
+  if (config.transport == Transport::kTcp) {
+    auto driver = TcpDriver::Open(config.driver, &streams_, rng, now);
+    if (!driver.ok()) return driver.status();
+    tcp_ = driver->get();
+    driver_ = *std::move(driver);
+    return absl::OkStatus();
+  }
+  auto driver = std::make_unique<Driver>(config.driver, lanes, &streams_, hops, rng, now);
+  packets_ = driver.get();
+  driver_ = std::move(driver);
+  SortLanes();
+  return absl::OkStatus();
 }
 
 Host::Host(absl::Span<Lane* const> lanes, uint32_t max_streams)
     : lanes_(lanes.begin(), lanes.end()), streams_(max_streams), batch_(kBatch) {}
 
 void Host::SteerLane(uint32_t lane, AppClass app_class, uint32_t via) {
-  driver_->SteerLane(lane, app_class, via);
+  packets_->SteerLane(lane, app_class, via);
   SortLanes();
 }
 
 void Host::SortLanes() {
-  const auto class_of = [this](const Lane* lane) { return driver_->LaneClass(lane->info().index); };
+  const auto class_of = [this](const Lane* lane) {
+    return packets_->LaneClass(lane->info().index);
+  };
   std::stable_sort(lanes_.begin(), lanes_.end(),
                    [class_of](const Lane* a, const Lane* b) { return class_of(a) > class_of(b); });
 }
@@ -46,6 +64,7 @@ Host::~Host() = default;
 size_t Host::Receive(Time now) {
   size_t received = 0;
   for (Lane* lane : lanes_) received += ReceiveFrom(now, *lane);
+  if (tcp_ != nullptr) received += ReceiveFromTcp(now);
   if (received > 0) DrainDriverEvents(now);
   return received;
 }
@@ -54,11 +73,23 @@ size_t Host::ReceiveFrom(Time now, Lane& lane) {
   const size_t count = lane.Receive(absl::MakeSpan(batch_));
   for (size_t i = 0; i < count; ++i) {
     deliveries_.clear();
-    driver_->OnPacket(now, lane.info().index, batch_[i], deliveries_);
+    packets_->OnPacket(now, lane.info().index, batch_[i], deliveries_);
     for (const Delivery& delivery : deliveries_) sockets_->OnDelivery(now, delivery);
   }
   if (count > 0) lane.Release(absl::MakeConstSpan(batch_).first(count));
   return count;
+}
+
+size_t Host::ReceiveFromTcp(Time now) {
+  tcp_->Poll(now);
+  size_t received = 0;
+  while (received < kReadBudget) {
+    deliveries_.clear();
+    if (!tcp_->ReceiveNext(now, *sockets_, deliveries_)) break;
+    for (const Delivery& delivery : deliveries_) sockets_->OnDelivery(now, delivery);
+    ++received;
+  }
+  return received;
 }
 
 void Host::DrainDriverEvents(Time now) {

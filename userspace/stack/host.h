@@ -6,6 +6,8 @@
 //   Receive    lanes -> Driver::OnPacket -> SocketLayer::OnDelivery     (a frame's way in)
 //   Transmit   SocketLayer::Pump -> Scheduler -> Driver::PollTransmit   (a byte's way out)
 //
+// Over the kernel's TCP there are no lanes, and TcpDriver::ReceiveNext is the way in.
+//
 // The caller does its applications' part between the two, so that what arrived can be answered in
 // the same round. The simulator runs the same class under virtual time.
 //
@@ -24,12 +26,17 @@
 #include "netdriver/device.h"
 #include "netdriver/driver.h"
 #include "netdriver/stream_table.h"
+#include "netdriver/tcp/tcp_driver.h"
 #include "netscheduler/scheduler.h"
 #include "vns/socket_layer.h"
 
 namespace netchannel {
 
+// What the channels run over.
+enum class Transport : uint8_t { kLanes, kTcp };
+
 struct HostConfig {
+  Transport transport = Transport::kLanes;
   DriverConfig driver;
   SchedulerConfig scheduler;  // max_flows follows from the sockets
   SocketLayerConfig sockets;
@@ -37,7 +44,8 @@ struct HostConfig {
 
 class Host {
  public:
-  // The lanes, hops, pool and rng outlive the host.
+  // The lanes, hops, pool and rng outlive the host. Over TCP there are no lanes, `hops` is null,
+  // and an error says which address cannot be listened at.
   static absl::StatusOr<std::unique_ptr<Host>> Create(const HostConfig& config,
                                                       absl::Span<Lane* const> lanes, NextHops* hops,
                                                       BufferPool* pool, Rng* rng, Time now);
@@ -51,11 +59,17 @@ class Host {
   // When Transmit must be called again although nothing arrives.
   Time NextTimeout() const;
 
+  // Over lanes: the driver of packets, with its steering and its ICMP errors. Over TCP null.
+  Driver* packet_driver() { return packets_; }
+  const Driver* packet_driver() const { return packets_; }
   // Live steering (Driver::SteerLane): also the order in which lanes are received from.
+  // Precondition: over lanes.
   void SteerLane(uint32_t lane, AppClass app_class, uint32_t via);
+  // What polls readable when Receive would find something; -1: the lanes have their own.
+  int wait_fd() const { return tcp_ != nullptr ? tcp_->wait_fd() : -1; }
 
-  Driver& driver() { return *driver_; }
-  const Driver& driver() const { return *driver_; }
+  NetDriver& driver() { return *driver_; }
+  const NetDriver& driver() const { return *driver_; }
   Scheduler& scheduler() { return *scheduler_; }
   SocketLayer& sockets() { return *sockets_; }
   const SocketLayer& sockets() const { return *sockets_; }
@@ -67,16 +81,23 @@ class Host {
   static constexpr size_t kBatch = 32;
   static constexpr size_t kTransmitBudget = 64;
   static constexpr size_t kPumpBudget = 64;
+  // Receive calls a round; what more there is waits for what is to be sent meanwhile.
+  static constexpr size_t kReadBudget = 16;
 
   Host(absl::Span<Lane* const> lanes, uint32_t max_streams);
+  absl::Status MakeDriver(const HostConfig& config, absl::Span<Lane* const> lanes, NextHops* hops,
+                          Rng* rng, Time now);
   void SortLanes();
   size_t ReceiveFrom(Time now, Lane& lane);
+  size_t ReceiveFromTcp(Time now);
   void DrainDriverEvents(Time now);
 
   std::vector<Lane*> lanes_;  // latency class first
   StreamTable streams_;
   std::unique_ptr<Scheduler> scheduler_;
-  std::unique_ptr<Driver> driver_;
+  std::unique_ptr<NetDriver> driver_;
+  Driver* packets_ = nullptr;  // driver_, over lanes
+  TcpDriver* tcp_ = nullptr;   // driver_, over TCP
   std::unique_ptr<SocketLayer> sockets_;
   std::vector<RxPacket> batch_;
   std::vector<Delivery> deliveries_;

@@ -1,12 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stack/live_interface.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "stack/host_config.h"
 
 namespace netchannel {
 
 absl::StatusOr<std::unique_ptr<LiveInterface>> LiveInterface::Open(const Config& config) {
+  if (config.transport == "tcp") return OpenTcp(config, "");
+  if (wire::IpAddress::Parse(config.interface).ok()) {
+    return OpenTcp(config, "the interface is named by an address");
+  }
+  auto xdp = OpenXdp(config);
+  if (xdp.ok() || config.transport != "auto") return xdp;
+  return OpenTcp(config, absl::StrCat("no AF_XDP: ", xdp.status().message()));
+}
+
+absl::StatusOr<std::unique_ptr<LiveInterface>> LiveInterface::OpenTcp(const Config& config,
+                                                                      std::string why) {
+  auto live = std::unique_ptr<LiveInterface>(new LiveInterface());
+  live->transport_why_ = std::move(why);
+  if (const auto own = wire::IpAddress::Parse(config.interface); own.ok()) {
+    if (!config.addresses.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "host.addresses: leave it empty, host.interface is the address ", config.interface));
+    }
+    live->addresses_ = {*own};
+    return live;
+  }
+  const auto of_interface = xdp::InterfaceAddresses(config.interface);
+  if (!of_interface.ok()) return of_interface.status();
+  auto addresses = ChooseAddresses(config, *of_interface);
+  if (!addresses.ok()) return addresses.status();
+  live->addresses_ = *std::move(addresses);
+  return live;
+}
+
+absl::StatusOr<std::unique_ptr<LiveInterface>> LiveInterface::OpenXdp(const Config& config) {
   const auto interface = xdp::QueryInterface(config.interface);
   if (!interface.ok()) return interface.status();
   if (!interface->up) {
@@ -31,19 +63,33 @@ absl::StatusOr<std::unique_ptr<LiveInterface>> LiveInterface::Open(const Config&
   return live;
 }
 
+absl::Span<Lane* const> LiveInterface::lanes() const {
+  return device_ != nullptr ? device_->lanes() : absl::Span<Lane* const>();
+}
+
+HostConfig LiveInterface::MakeHost(const Config& config) const {
+  // Over TCP packets are the kernel's matter: any size is legal here.
+  const uint32_t mtu = device_ != nullptr ? device_->status().interface.mtu : 1500;
+  HostConfig host = MakeHostConfig(config, addresses_, mtu);
+  host.transport = transport();
+  return host;
+}
+
 absl::Status LiveInterface::Watch(RunningStack& stack, const std::vector<int>& more) {
+  if (device_ == nullptr) return stack.WatchLanes({}, more);
   std::vector<int> also = {device_->error_fd(), hops_->fd()};
   also.insert(also.end(), more.begin(), more.end());
   return stack.WatchLanes(device_->lanes(), also);
 }
 
 void LiveInterface::Poll(Time now, RunningStack& stack, const std::vector<int>& more) {
+  if (device_ == nullptr) return;
   hops_->Poll();
   steering_->Poll(now, stack.host(), stack.bridge());
   for (int i = 0; i < kMaxErrorsPerPoll; ++i) {
     const std::optional<Unreachable> error = device_->PollUnreachable();
     if (!error) break;
-    stack.host().driver().OnUnreachable(now, *error);
+    stack.host().packet_driver()->OnUnreachable(now, *error);
   }
   if (now < next_supervision_) return;
   next_supervision_ = now + kSupervisePeriod;

@@ -21,7 +21,9 @@ absl::StatusOr<std::unique_ptr<RunningStack>> RunningStack::Create(
   if (!host.ok()) return host.status();
   stack->host_ = *std::move(host);
   stack->bridge_.Attach(&stack->host_->sockets());
-  stack->bridge_.SetPeerRules(&stack->host_->driver().peer_rules());
+  if (const Driver* driver = stack->host_->packet_driver()) {
+    stack->bridge_.SetPeerRules(&driver->peer_rules());
+  }
   stack->runner_ = std::make_unique<Runner>(runner, stack->host_.get(), &stack->bridge_,
                                             stack->sleeper_.get(), housekeeping);
   return stack;
@@ -59,6 +61,7 @@ bool RunningStack::HasUndelivered() const {
 absl::Status RunningStack::WatchLanes(absl::Span<Lane* const> lanes, absl::Span<const int> also) {
   std::vector<int> fds;
   for (const Lane* lane : lanes) fds.push_back(lane->wait_fd());
+  if (host_ != nullptr && host_->wait_fd() >= 0) fds.push_back(host_->wait_fd());
   return sleeper_->Watch(fds, also);
 }
 

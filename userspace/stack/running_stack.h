@@ -32,8 +32,8 @@ class RunningStack {
   ~RunningStack();
 
   void Start() { runner_->Start(); }
-  // Sleeps on the lanes' descriptors as they are now, and on `also`, until any is readable or has
-  // an error. At first, and when they have changed.
+  // Sleeps on the lanes' descriptors as they are now (over TCP: on the connections), and on `also`,
+  // until any is readable or has an error. At first, and when they have changed.
   absl::Status WatchLanes(absl::Span<Lane* const> lanes, absl::Span<const int> also);
 
   Runner& runner() { return *runner_; }

@@ -25,11 +25,13 @@ const char* ClassName(AppClass app_class) {
   return app_class == AppClass::kLatency ? "latency" : "throughput";
 }
 
-Json StackPart(const Config& config, const std::vector<wire::IpAddress>& addresses) {
+Json StackPart(const Config& config, const LiveInterface& interface) {
   Json own = Json::array();
-  for (const wire::IpAddress& address : addresses) own.push_back(address.ToString());
+  for (const wire::IpAddress& address : interface.addresses()) own.push_back(address.ToString());
   return {{"pid", getpid()},
           {"interface", config.interface},
+          {"transport", interface.transport() == Transport::kTcp ? "tcp" : "xdp"},
+          {"transport_why", interface.transport_why()},
           {"addresses", own},
           {"port", config.port},
           {"policy", config.policy}};
@@ -58,7 +60,8 @@ Json DevicePart(const XdpDevice& device) {
           {"rebuilds", status.rebuilds}};
 }
 
-Json SteeringPart(Time now, Host& host, const Steering& steering) {
+Json SteeringPart(Time now, const Scheduler& scheduler, const Driver& driver,
+                  const Steering& steering) {
   Json recent = Json::array();
   for (const SteeringLog::Entry& entry : steering.log().entries()) {
     recent.push_back({{"seconds_ago", (now - entry.at).nanos() / 1'000'000'000},
@@ -66,16 +69,16 @@ Json SteeringPart(Time now, Host& host, const Steering& steering) {
                       {"what", entry.what}});
   }
   Json peers = Json::array();
-  for (const PeerRule& rule : host.driver().peer_rules().rules()) {
+  for (const PeerRule& rule : driver.peer_rules().rules()) {
     if (peers.size() == kMaxRows) break;
     peers.push_back({{"prefix", PrefixText(ToMapKey(rule.prefix))},
                      {"action", rule.deny ? "deny" : "allow"},
                      {"class", rule.app_class ? ClassName(*rule.app_class) : "unset"},
                      {"weight", rule.weight}});
   }
-  return {{"channel_policy", std::string(host.scheduler().policy())},
-          {"rate_throughput", host.scheduler().rate(AppClass::kThroughput).bytes_per_second()},
-          {"rate_latency", host.scheduler().rate(AppClass::kLatency).bytes_per_second()},
+  return {{"channel_policy", std::string(scheduler.policy())},
+          {"rate_throughput", scheduler.rate(AppClass::kThroughput).bytes_per_second()},
+          {"rate_latency", scheduler.rate(AppClass::kLatency).bytes_per_second()},
           {"deny_unknown_peers", steering.knob(NC_KNOB_DENY_UNKNOWN_PEERS) == 1},
           {"generation", steering.knob(NC_KNOB_GENERATION)},
           {"changes", steering.log().changes()},
@@ -84,15 +87,15 @@ Json SteeringPart(Time now, Host& host, const Steering& steering) {
           {"recent", recent}};
 }
 
-Json LanePart(const XdpDevice& device, const Host& host, const Steering& steering) {
+Json LanePart(const XdpDevice& device, const Driver& driver, const Steering& steering) {
   Json lanes = Json::array();
   for (const auto& lane : device.xdp_lanes()) {
     const LaneStats stats = lane->ReadStats();
     lanes.push_back({{"lane", lane->info().index},
                      {"queue", lane->info().queue},
-                     {"class", ClassName(host.driver().LaneClass(lane->info().index))},
+                     {"class", ClassName(driver.LaneClass(lane->info().index))},
                      {"port", lane->udp_port()},
-                     {"via_lane", host.driver().LaneVia(lane->info().index)},
+                     {"via_lane", driver.LaneVia(lane->info().index)},
                      {"action", ActionText(steering.lane(lane->info().index).lane.action)},
                      {"rx_packets", stats.rx_packets},
                      {"rx_bytes", stats.rx_bytes},
@@ -153,20 +156,23 @@ Json ChannelPart(const ChannelStatus& channel) {
           {"ce_received", channel.stats.ce_received}};
 }
 
+std::string CongestionName(const SessionStatus& session) {
+  if (!session.kernel_congestion.empty()) return session.kernel_congestion;
+  return session.congestion == transport::CongestionAlgorithm::kDctcp ? "dctcp" : "cubic";
+}
+
 Json SessionPart(const Host& host) {
   Json sessions = Json::array();
   for (const SessionStatus& session : host.driver().Status()) {
     if (sessions.size() == kMaxRows) break;
     Json channels = Json::array();
     for (const ChannelStatus& channel : session.channels) channels.push_back(ChannelPart(channel));
-    sessions.push_back(
-        {{"peer", session.peer.ToString()},
-         {"state", session.up ? "up" : "connecting"},
-         {"role", session.client ? "client" : "server"},
-         {"congestion",
-          session.congestion == transport::CongestionAlgorithm::kDctcp ? "dctcp" : "cubic"},
-         {"streams", session.references},
-         {"channels", channels}});
+    sessions.push_back({{"peer", session.peer.ToString()},
+                        {"state", session.up ? "up" : "connecting"},
+                        {"role", session.client ? "client" : "server"},
+                        {"congestion", CongestionName(session)},
+                        {"streams", session.references},
+                        {"channels", channels}});
   }
   return sessions;
 }
@@ -283,24 +289,24 @@ Json CounterPart(const Host& host) {
 
 }  // namespace
 
-std::string BuildStatus(const Config& config, const std::vector<wire::IpAddress>& addresses,
-                        const XdpDevice& device, Host& host, const Bridge& bridge,
-                        const Steering& steering, const ThreadPriority::Status& thread,
+std::string BuildStatus(const Config& config, const LiveInterface& interface, Host& host,
+                        const Bridge& bridge, const ThreadPriority::Status& thread,
                         const DaemonFacts* daemon) {
-  Json status = {
-      {"stack", StackPart(config, addresses)},
-      {"thread", ThreadPart(thread)},
-      {"device", DevicePart(device)},
-      {"steering", SteeringPart(ipc::MonotonicNow(), host, steering)},
-      {"lanes", LanePart(device, host, steering)},
-      {"verdicts", VerdictPart(device)},
-      {"drops", DropPart(host)},
-      {"counters", CounterPart(host)},
-      {"sessions", SessionPart(host)},
-      {"sockets", SocketPart(host, bridge)},
-      {"fallback_counts", FallbackCounts(bridge.fallbacks())},
-      {"fallbacks", FallbackPart(ipc::MonotonicNow(), bridge.fallbacks())},
-  };
+  Json status = {{"stack", StackPart(config, interface)}, {"thread", ThreadPart(thread)}};
+  if (const XdpDevice* device = interface.device()) {
+    const Driver& driver = *host.packet_driver();
+    status["device"] = DevicePart(*device);
+    status["steering"] =
+        SteeringPart(ipc::MonotonicNow(), host.scheduler(), driver, *interface.steering());
+    status["lanes"] = LanePart(*device, driver, *interface.steering());
+    status["verdicts"] = VerdictPart(*device);
+  }
+  status["drops"] = DropPart(host);
+  status["counters"] = CounterPart(host);
+  status["sessions"] = SessionPart(host);
+  status["sockets"] = SocketPart(host, bridge);
+  status["fallback_counts"] = FallbackCounts(bridge.fallbacks());
+  status["fallbacks"] = FallbackPart(ipc::MonotonicNow(), bridge.fallbacks());
   if (daemon != nullptr) status["daemon"] = DaemonPart(*daemon);
   return status.dump(2, ' ', false, Json::error_handler_t::replace);
 }

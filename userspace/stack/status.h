@@ -3,7 +3,8 @@
 // What `netchannel status` shows of a stack, as one JSON document: the interface and how the
 // program is attached, queues and lanes with their mode, sessions and channels, sockets and whose
 // they are, what went over the kernel's TCP instead, and every counter of what was dropped and why.
-// Fields are added, never renamed: scripts read them.
+// Fields are added, never renamed: scripts read them. What AF_XDP alone has (device, steering,
+// lanes, verdicts) is not in the document of a stack over the kernel's TCP.
 //
 // Thread: the one that holds the lease. Cost: allocates; grows with sessions and sockets, of which
 // at most kMaxRows each are listed (the totals are always there).
@@ -12,11 +13,10 @@
 #include <string>
 #include <vector>
 
-#include "netdriver/xdp/xdp_device.h"
 #include "stack/bridge.h"
 #include "stack/config.h"
 #include "stack/host.h"
-#include "stack/steering.h"
+#include "stack/live_interface.h"
 #include "stack/thread_priority.h"
 #include "wire/address.h"
 
@@ -32,9 +32,8 @@ struct DaemonFacts {
 };
 
 // `daemon`: null for a stack inside a program.
-std::string BuildStatus(const Config& config, const std::vector<wire::IpAddress>& addresses,
-                        const XdpDevice& device, Host& host, const Bridge& bridge,
-                        const Steering& steering, const ThreadPriority::Status& thread,
+std::string BuildStatus(const Config& config, const LiveInterface& interface, Host& host,
+                        const Bridge& bridge, const ThreadPriority::Status& thread,
                         const DaemonFacts* daemon = nullptr);
 
 }  // namespace netchannel

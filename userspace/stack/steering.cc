@@ -165,8 +165,9 @@ void Steering::PollPeers(Time now, Host& host, Bridge& bridge) {
   for (const auto& [prefix, peer] : good) rules.push_back(ToPeerRule(prefix, peer));
   peers_ = std::move(good);
   PeerRules now_in_force(std::move(rules), knobs_[NC_KNOB_DENY_UNKNOWN_PEERS] == 1);
-  if (now_in_force == host.driver().peer_rules()) return;
-  host.driver().SetPeerRules(now, std::move(now_in_force));
+  Driver& driver = *host.packet_driver();
+  if (now_in_force == driver.peer_rules()) return;
+  driver.SetPeerRules(now, std::move(now_in_force));
   bridge.ClassifyAll();
 }
 

@@ -39,6 +39,7 @@ class Steering {
   // `configured_policy`: what a channel policy of 0 means.
   Steering(XdpDevice* device, std::string configured_policy);
 
+  // Precondition: the host runs over the device's lanes.
   void Poll(Time now, Host& host, Bridge& bridge);
 
   const SteeringLog& log() const { return log_; }
