@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # usage: [MTU=3484] [SIZE=1G] [QUEUES=2] scripts/quickstart.sh
+#        [SIZE=1G] scripts/quickstart.sh --tcp
 #
 # Builds; makes two network namespaces joined by a multi-queue veth pair; starts a stack in each; sends a file of SIZE
 # random bytes over one virtual socket and checks its SHA-256. Prints what it took, the counters that prove the
 # path, and beside them what AF_XDP alone and the kernel's TCP do here and now. Needs root. Leaves nothing behind.
+#
+# With --tcp the channels run over the kernel's TCP: no root, no namespaces, no interface to prepare. Both hosts are then
+# stacks on loopback addresses of the machine or container that it runs in, 127.0.0.1 and 127.0.0.2.
 set -euo pipefail
 NC_ROOT=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=scripts/lib/deps.sh
@@ -25,7 +29,14 @@ die() {
   exit 1
 }
 
-((EUID == 0)) || die "makes network namespaces and loads a BPF program: run it as root"
+case "${1-}" in
+  '') transport=xdp ;;
+  --tcp) transport=tcp ;;
+  *) die "$1: --tcp, or nothing" ;;
+esac
+if [[ $transport == xdp ]] && ((EUID != 0)); then
+  die "makes network namespaces and loads a BPF program: run it as root, or with --tcp"
+fi
 if ! [[ "$MTU" =~ ^[0-9]+$ ]] || ((MTU < 1280 || MTU > 65535)); then
   die "MTU=$MTU: from 1280 to 65535 bytes"
 fi
@@ -39,17 +50,22 @@ work=''
 declare -A running=() # pids of our processes: server, client
 reply=''              # JSON of the last pair
 
-cleanup() {
-  local status=$? end
-  trap - EXIT
-  trap '' INT TERM # a second signal must not stop this
-  for end in client server; do stop_process "$end"; done
+remove_links() {
+  local end
   for end in a b; do
     [[ -e "/run/netns/$xdp-$end" ]] || continue
     nc_in "$xdp-$end" "$NC_ROOT/scripts/teardown.sh" "$xdp$end" >/dev/null 2>&1 || true
   done
   nc_link_down "$xdp"
   nc_link_down "$tcp"
+}
+
+cleanup() {
+  local status=$? end
+  trap - EXIT
+  trap '' INT TERM # a second signal must not stop this
+  for end in client server; do stop_process "$end"; done
+  if [[ $transport == xdp ]]; then remove_links; fi
   if [[ -n "$work" ]]; then rm -rf "$work"; fi
   exit "$status"
 }
@@ -90,21 +106,33 @@ wait_ready() {
 
 # Both ends of one run, server at a and client at b; the client's JSON is in `reply`.
 pair() { # LINK OVER "SERVER ARGUMENTS" "CLIENT ARGUMENTS": words after `netchannel`, without what is added here
-  local link=$1 over=$2 at_a=() at_b=() server_words client_words
+  local link=$1 over=$2 at_a=() at_b=() in_a=() in_b=() to=$NC_ADDRESS_A server_words client_words
   read -ra server_words <<<"$3"
   read -ra client_words <<<"$4"
-  if [[ $over != tcp ]]; then
-    at_a=(--interface "${link}a")
-    at_b=(--interface "${link}b")
+  if [[ $link == loopback ]]; then
+    to=127.0.0.1
+    at_a=(--port "$port")
+    at_b=(--port "$port")
+    if [[ $over != tcp ]]; then
+      at_a+=(--interface 127.0.0.1 --set "host.port=$port" --set "status.status_directory=$work")
+      at_b+=(--interface 127.0.0.2 --set "host.port=$port" --set "status.status_directory=$work")
+    fi
+  else
+    # nsenter becomes the program: $! is the program's own pid.
+    in_a=(nsenter --net="/run/netns/$link-a" --)
+    in_b=(nsenter --net="/run/netns/$link-b" --)
+    if [[ $over != tcp ]]; then
+      at_a=(--interface "${link}a")
+      at_b=(--interface "${link}b")
+    fi
   fi
   : >"$work/server.out" # here, not only in the child: the last server's "ready" must be gone
-  # nsenter becomes the program: $! is the program's own pid.
-  nsenter --net="/run/netns/$link-a" -- "$netchannel" "${server_words[@]}" --over "$over" \
+  "${in_a[@]}" "$netchannel" "${server_words[@]}" --over "$over" \
     "${at_a[@]}" >"$work/server.out" 2>"$work/server.err" &
   running[server]=$!
   wait_ready
-  nsenter --net="/run/netns/$link-b" -- "$netchannel" "${client_words[@]}" --over "$over" \
-    "${at_b[@]}" --connect "$NC_ADDRESS_A" --json >"$work/client.out" 2> >(tee "$work/client.err" >&2) &
+  "${in_b[@]}" "$netchannel" "${client_words[@]}" --over "$over" \
+    "${at_b[@]}" --connect "$to" --json >"$work/client.out" 2> >(tee "$work/client.err" >&2) &
   running[client]=$!
   finish_process client
   finish_process server
@@ -155,8 +183,51 @@ say() { echo "== $*" >&2; }
 say "packages and build"
 nc_install_deps
 nc_configure "$NC_BUILD" "${NC_RELEASE_OPTIONS[@]}"
+if [[ $transport == tcp ]]; then NC_PROGRAMS=(userspace/cli/netchannel); fi
 nc_ninja "$NC_BUILD" "${NC_PROGRAMS[@]}"
 netchannel=$NC_BUILD/userspace/cli/netchannel
+
+gbps='(.goodput_gbps * 100 | round / 100 | tostring) + " Gbit/s"'
+cpu='(.cpu_seconds_per_gb * 100 | round / 100 | tostring) + " CPU seconds per GB"'
+trip='"P50 \(.p50_us * 10 | round / 10) us, P99.9 \(.p999_us * 10 | round / 10) us"'
+
+over_tcp() {
+  local port=$((20000 + $$ % 30000)) ours trips kernel kernel_trips
+  say "two hosts: stacks on 127.0.0.1 and 127.0.0.2, port $port, user $(id -un)"
+  make_work_directory
+  say "a file of $bytes random bytes"
+  head -c "$bytes" /dev/urandom >"$work/sent"
+  say "the file over one virtual socket"
+  copy loopback netchannel "--status $work/a.json" "--status $work/b.json"
+  ours=$reply
+  say "round trips, the kernel's TCP"
+  pair loopback netchannel "bench pingpong --server --once --class latency" \
+    "bench pingpong --class latency --seconds 2"
+  trips=$reply
+  copy loopback tcp "" "--quiet"
+  kernel=$reply
+  pair loopback tcp "bench pingpong --server --once --nodelay" "bench pingpong --seconds 2 --nodelay"
+  kernel_trips=$reply
+
+  echo
+  echo "$bytes bytes over one virtual socket, channels over the kernel's TCP on loopback addresses: SHA-256 agrees"
+  row "goodput" "$(field "$ours" "$gbps")"
+  row "CPU, both ends" "$(field "$ours" "$cpu")"
+  row "round trip, 64 B, blocking" "$(field "$trips" "$trip")"
+  echo "the path"
+  row "user, effective capabilities" "$(id -un), $(awk '/^CapEff/ { print $2 }' /proc/self/status)"
+  row "transport at the sender" "$(jq -r '.stack | .transport + " (" + .transport_why + ")"' "$work/b.json")"
+  row "its channels" "$(jq -r '[.sessions[0].channels[] | "\(.class) \(.packets_sent)"] | join(", ") + " segments sent"' "$work/b.json")"
+  row "congestion control" "$(jq -r '.sessions[0].congestion' "$work/b.json"), the kernel's"
+  echo "beside it, on this machine, now"
+  row "kernel TCP" "$(field "$kernel" "$gbps"), $(field "$kernel" "$cpu")"
+  row "kernel TCP round trip, 64 B" "$(field "$kernel_trips" "$trip")"
+}
+
+if [[ $transport == tcp ]]; then
+  over_tcp
+  exit
+fi
 
 say "two hosts: namespaces $xdp-a and $xdp-b, MTU $MTU, $QUEUES queues"
 make_work_directory
@@ -190,9 +261,6 @@ tcp_offloads on
 copy "$tcp" tcp "--congestion cubic" "--congestion cubic --quiet"
 tcp_on=$reply
 
-gbps='(.goodput_gbps * 100 | round / 100 | tostring) + " Gbit/s"'
-cpu='(.cpu_seconds_per_gb * 100 | round / 100 | tostring) + " CPU seconds per GB"'
-trip='"P50 \(.p50_us * 10 | round / 10) us, P99.9 \(.p999_us * 10 | round / 10) us"'
 steered='.verdicts.steered + .verdicts.steered_home'
 
 echo
