@@ -15,6 +15,7 @@ import messages
 import pingpongs
 import redis_runs
 import streams
+import tcp_channels
 
 # Name -> what measures it. A measurement may add rows of its own that are for information.
 CATALOGUE = {
@@ -35,6 +36,7 @@ CATALOGUE = {
     "redis-p16": lambda c: redis_runs.rows(c, 16),
     "redis-paper": redis_runs.paper_rows,
     "connections": connections.rows,
+    "tcp-channels": tcp_channels.rows,
 }
 ROUNDS = 5  # medians of so many
 
