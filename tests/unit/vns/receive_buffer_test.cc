@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,27 @@ class ReceiveBufferTest : public testing::Test {
   std::vector<std::byte> memory_ = std::vector<std::byte>(kRing);
   ReceiveBuffer buffer_;
 };
+
+TEST_F(ReceiveBufferTest, TheRoomIsWhatNobodyMayReadAndThePeerMaySend) {
+  Place(0, 100);
+  const auto room = buffer_.room();
+  ASSERT_TRUE(room.has_value());
+  EXPECT_EQ(room->ring.base, memory_.data());
+  EXPECT_EQ(room->begin, 100u);
+  EXPECT_EQ(room->end, kWindow);
+  buffer_.Discard();
+  EXPECT_FALSE(buffer_.room()) << "nothing may be written any more";
+}
+
+TEST_F(ReceiveBufferTest, BytesThatWerePutInTheirPlaceAreStored) {
+  Place(0, 100);
+  const std::string bytes = Pattern(200, 100);
+  std::memcpy(memory_.data() + 100, bytes.data(), bytes.size());
+  const absl::Span<const std::byte> piece(memory_.data() + 100, bytes.size());
+  EXPECT_EQ(buffer_.Place(100, 200, false, {&piece, 1}), Verdict::kStored);
+  EXPECT_EQ(buffer_.readable_end(), 300u);
+  EXPECT_EQ(Bytes(0, 300), Pattern(300));
+}
 
 TEST_F(ReceiveBufferTest, BytesInOrderCanBeReadAtOnce) {
   EXPECT_EQ(Place(0, 100), Verdict::kStored);
