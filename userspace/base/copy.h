@@ -25,7 +25,7 @@ void CopyLong(std::byte* to, const std::byte* from, size_t length);
 
 inline void CopyBytes(std::byte* to, const std::byte* from, size_t length) {
   if (length < kShortCopy) {
-    std::memcpy(to, from, length);
+    if (length > 0) std::memcpy(to, from, length);  // an empty span may be null
   } else {
     CopyLong(to, from, length);
   }

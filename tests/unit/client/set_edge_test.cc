@@ -209,7 +209,8 @@ TEST_P(SetEdgeTest, ConnectedIsAnEdge) {
 TEST_P(SetEdgeTest, TheEndOfTheStreamIsAnEdge) {
   Watch(pair_.second, NC_READ | NC_RDHUP | NC_EDGE);
   nc_shutdown(pair_.first, SHUT_WR);
-  EXPECT_EQ(Events(-1), NC_READ | NC_RDHUP);
+  fake().Settle();  // a change that the stack is still telling of would be an edge of its own
+  EXPECT_EQ(Events(0), NC_READ | NC_RDHUP);
   EXPECT_EQ(Events(0), 0u);
 }
 
