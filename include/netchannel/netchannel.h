@@ -93,6 +93,8 @@ nc_socket* nc_socket_adopt(const char* socket_path, int fd);
 /* AF_INET or AF_INET6 addresses: one of the stack's own, 0.0.0.0 for IPv4 peers only, or :: for
  * peers of both families. EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
 int nc_bind(nc_socket* socket, const struct sockaddr* address, socklen_t length);
+/* `backlog`: connections that wait for nc_accept, at most 4096. When as many wait, the stack of who
+ * connects goes on trying, until its connect timeout. */
 int nc_listen(nc_socket* socket, int backlog);
 /* flags: SOCK_NONBLOCK (for the new socket), MSG_DONTWAIT (EAGAIN when no connection waits), or 0.
  * `address` and `length` may be NULL. */

@@ -6,18 +6,27 @@
 
 namespace netchannel {
 
-void SendBuffer::Open(uint64_t size, StreamOffset limit) {
+void SendBuffer::Open(uint64_t size, StreamOffset limit, Begin begin) {
   una_ = nxt_ = written_ = 0;
   size_ = size;
   limit_ = limit;
   acknowledged_.Clear();
   fin_requested_ = fin_sent_ = fin_acknowledged_ = false;
+  accepted_ = begin == Begin::kAccepted;
+}
+
+void SendBuffer::OnAccepted() {
+  if (accepted_) return;
+  accepted_ = true;
+  una_ = acknowledged_.ContiguousEnd(0);
+  acknowledged_.RemoveBelow(una_);
 }
 
 void SendBuffer::Rewind(StreamOffset limit) {
   nxt_ = 0;
   limit_ = limit;
-  fin_sent_ = false;
+  acknowledged_.Clear();
+  fin_sent_ = fin_acknowledged_ = false;
 }
 
 bool SendBuffer::Write(StreamOffset tail) {
@@ -44,7 +53,7 @@ bool SendBuffer::OnAcknowledged(const Range& range) {
   const StreamOffset end = range.offset + range.length;
   if (range.fin && fin_sent_ && !fin_acknowledged_) progress = fin_acknowledged_ = true;
   if (end > nxt_ || end <= una_) return progress;
-  if (range.offset > una_) return acknowledged_.Add(range.offset, end) && progress;
+  if (range.offset > una_ || !accepted_) return acknowledged_.Add(range.offset, end) && progress;
   una_ = acknowledged_.ContiguousEnd(end);
   acknowledged_.RemoveBelow(una_);
   return true;

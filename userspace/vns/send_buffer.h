@@ -8,7 +8,8 @@
 //
 // Segments are acknowledged in any order, because they travel over several channels; `una` moves
 // over what is acknowledged without a gap. FIN is sent with or after the last byte and acknowledged
-// like it.
+// like it. Of an opener `una` stays where it is until the stream is accepted: a peer that has no
+// room for the stream has acknowledged packets, not the stream.
 //
 // Thread: one at a time. Errors: a position that the application must not claim is refused.
 #pragma once
@@ -22,8 +23,11 @@ namespace netchannel {
 
 class SendBuffer {
  public:
+  enum class Begin : bool { kAccepted, kNotYetAccepted };
   // A fresh stream with a ring of `size` bytes, of which the peer takes the first `limit`.
-  void Open(uint64_t size, StreamOffset limit);
+  void Open(uint64_t size, StreamOffset limit, Begin begin);
+  // The peer has taken the stream; nothing if it had before.
+  void OnAccepted();
 
   // The application has written up to `tail`. False when that is backwards, more than the ring
   // holds, or behind the end of the stream.
@@ -34,8 +38,8 @@ class SendBuffer {
     if (limit > limit_) limit_ = limit;
   }
 
-  // Everything is to be sent once more, to another peer that takes `limit` bytes. Precondition:
-  // untouched().
+  // Everything is to be sent once more, in a new stream of which the peer takes `limit` bytes.
+  // Precondition: not accepted.
   void Rewind(StreamOffset limit);
 
   // What may be sent now: bytes, and the FIN behind them.
@@ -63,8 +67,8 @@ class SendBuffer {
   }
 
   bool in_flight() const { return nxt_ > una_ || (fin_sent_ && !fin_acknowledged_); }
-  // The peer has acknowledged nothing of it.
-  bool untouched() const { return una_ == 0 && acknowledged_.empty() && !fin_acknowledged_; }
+  // The peer has acknowledged nothing of it, nor accepted it.
+  bool untouched() const { return !accepted_ && acknowledged_.empty() && !fin_acknowledged_; }
   // All that was written is acknowledged (the FIN apart).
   bool drained() const { return una_ == written_; }
   // The peer has all of the stream, its end included. (The FIN may be acknowledged before the
@@ -92,6 +96,7 @@ class SendBuffer {
   uint64_t size_ = 0;
   IntervalSet acknowledged_{kMaxGaps};  // above una
   bool fin_requested_ = false, fin_sent_ = false, fin_acknowledged_ = false;
+  bool accepted_ = false;
 };
 
 }  // namespace netchannel

@@ -175,9 +175,7 @@ bool SocketCore::ReleaseIfOver(VirtualSocket& socket) {
 }
 
 Time SocketCore::DeadlineOf(const VirtualSocket& socket) const {
-  const bool opening = socket.stream_state == StreamState::kWaitSession ||
-                       socket.stream_state == StreamState::kOpening;
-  if (opening) return socket.progress_at + config.connect_timeout;
+  if (socket.connecting()) return socket.progress_at + config.connect_timeout;
   if (socket.stream_state != StreamState::kEstablished) return Time::Infinite();
   Duration wait = Duration::Infinite();
   if (socket.send.in_flight()) {

@@ -177,7 +177,12 @@ size_t SocketLayer::Pump(Time now, size_t budget) { return impl_->sending.Pump(n
 
 void SocketLayer::OnTimer(Time now) {
   while (Timer* timer = impl_->core.timers.PopExpired(now)) {
-    impl_->ending.OnTimer(now, *static_cast<VirtualSocket*>(timer->owner()));
+    VirtualSocket& socket = *static_cast<VirtualSocket*>(timer->owner());
+    if (socket.stream_state == StreamState::kWaitRoom) {
+      impl_->opening.OnTimer(now, socket);
+    } else {
+      impl_->ending.OnTimer(now, socket);
+    }
   }
 }
 

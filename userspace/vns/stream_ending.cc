@@ -56,9 +56,7 @@ void StreamEnding::StopListening(Time now, VirtualSocket& socket) {
 void StreamEnding::Close(Time now, VirtualSocket& socket) {
   if (socket.listener != nullptr) StopListening(now, socket);
   const bool hard = socket.options.linger && socket.options.linger_time <= Duration::Zero();
-  const bool opening = socket.stream_state == StreamState::kWaitSession ||
-                       socket.stream_state == StreamState::kOpening;
-  const bool nothing_to_deliver = opening && socket.send.written() == 0;
+  const bool nothing_to_deliver = socket.connecting() && socket.send.written() == 0;
   if (hard || nothing_to_deliver) {
     Abort(now, socket);
     return;
@@ -99,6 +97,7 @@ void StreamEnding::Abort(Time now, VirtualSocket& socket) {
     case StreamState::kResetting:
       break;
     case StreamState::kWaitSession:
+    case StreamState::kWaitRoom:
       Finish(now, socket, true);
       break;
     case StreamState::kOpening:
@@ -188,7 +187,7 @@ void StreamEnding::OnTimer(Time now, VirtualSocket& socket) {
     return;
   }
   core_.stats.timeouts += 1;
-  if (socket.stream_state == StreamState::kWaitSession) {
+  if (!socket.stream.valid()) {  // the peer knows nothing of it
     Fail(now, socket, ETIMEDOUT);
     return;
   }

@@ -20,6 +20,12 @@ int ErrorOf(const absl::Status& status) {
   }
 }
 
+// TCP repeats a SYN after one second, because it cannot know why there is no answer. Here the peer
+// says that its program is behind with accept(), and that takes less.
+constexpr Duration kFirstRetry = Duration::Millis(2);
+constexpr Duration kLastRetry = Duration::Seconds(1);
+constexpr uint8_t kMaxDoublings = 9;  // from the first to above the last
+
 ByteCount OpeningWindow(ByteCount configured) { return std::max(configured, kEarlyDataLimit); }
 
 }  // namespace
@@ -54,7 +60,8 @@ int StreamOpening::Connect(Time now, VirtualSocket& socket, const wire::IpEndpoi
   socket.state = SocketState::kConnecting;
   socket.stream_state = StreamState::kWaitSession;
   socket.progress_at = now;
-  socket.send.Open(socket.buffers.send.size, kEarlyDataLimit);
+  socket.refusals = 0;
+  socket.send.Open(socket.buffers.send.size, kEarlyDataLimit, SendBuffer::Begin::kNotYetAccepted);
   socket.receive.Open(socket.buffers.receive, OpeningWindow(core_.config.initial_window));
   Enter(now, *session);
   core_.Join(socket, *session);
@@ -156,7 +163,7 @@ void StreamOpening::OnSessionDown(Time now, SessionHandle session, int error) {
     VirtualSocket& socket = *next;
     next = socket.session_link.next;
     if (!MayOpenAgain(socket)) continue;
-    core_.Unbind(socket);
+    if (socket.stream.valid()) core_.Unbind(socket);
     core_.Leave(now, socket, false);
     again.PushBack(socket);
   }
@@ -166,7 +173,9 @@ void StreamOpening::OnSessionDown(Time now, SessionHandle session, int error) {
 
 bool StreamOpening::MayOpenAgain(const VirtualSocket& socket) {
   const bool nothing_came = socket.receive.received() == 0 && !socket.receive.has_unread();
-  return socket.stream_state == StreamState::kOpening && socket.send.untouched() && nothing_came;
+  const bool not_accepted =
+      socket.stream_state == StreamState::kOpening || socket.stream_state == StreamState::kWaitRoom;
+  return not_accepted && socket.send.untouched() && nothing_came;
 }
 
 // The connect timeout goes on from the first attempt.
@@ -176,15 +185,41 @@ void StreamOpening::OpenAgain(Time now, VirtualSocket& socket) {
     ending_.EnterClosed(socket, ErrorOf(session.status()));
     return;
   }
-  const bool discarding = socket.receive.discarding();
-  socket.send.Rewind(kEarlyDataLimit);
-  socket.receive.Open(socket.buffers.receive, OpeningWindow(core_.config.initial_window));
-  if (discarding) socket.receive.Discard();
-  socket.stream_state = StreamState::kWaitSession;
+  StartAnew(socket, StreamState::kWaitSession);
   Enter(now, *session);
   core_.Join(socket, *session);
   core_.ArmTimer(socket);
   if (core_.port->IsUp(*session)) BeginOpen(now, socket);
+}
+
+void StreamOpening::StartAnew(VirtualSocket& socket, StreamState state) {
+  const bool discarding = socket.receive.discarding();
+  socket.send.Rewind(kEarlyDataLimit);
+  socket.receive.Open(socket.buffers.receive, OpeningWindow(core_.config.initial_window));
+  if (discarding) socket.receive.Discard();
+  socket.stream_state = state;
+}
+
+bool StreamOpening::TryAgainLater(Time now, VirtualSocket& socket, wire::ResetCode code) {
+  const bool open = code == wire::ResetCode::kBacklogFull &&
+                    socket.stream_state == StreamState::kOpening && socket.receive.received() == 0;
+  if (!open) return false;
+  core_.Unbind(socket);
+  StartAnew(socket, StreamState::kWaitRoom);
+  const int doublings = std::min(socket.refusals, kMaxDoublings);
+  socket.refusals = std::min<uint8_t>(socket.refusals, kMaxDoublings) + 1;
+  const Duration wait = std::min(kFirstRetry * (int64_t{1} << doublings), kLastRetry);
+  core_.timers.Schedule(socket.timer, std::min(now + wait, core_.DeadlineOf(socket)));
+  return true;
+}
+
+void StreamOpening::OnTimer(Time now, VirtualSocket& socket) {
+  if (now >= core_.DeadlineOf(socket)) {
+    ending_.OnTimer(now, socket);
+    return;
+  }
+  core_.ArmTimer(socket);
+  BeginOpen(now, socket);
 }
 
 void StreamOpening::BeginOpen(Time now, VirtualSocket& socket) {
@@ -248,7 +283,7 @@ wire::ResetCode StreamOpening::Admit(Time now, const Delivery& d) {
   socket->local_address = *core_.config.addresses.For(peer_stack->address);
   socket->hold =
       core_.ports.Share(d.destination_port, peer_stack->address, SharingOf(listener.options));
-  socket->send.Open(socket->buffers.send.size, d.receive_limit);
+  socket->send.Open(socket->buffers.send.size, d.receive_limit, SendBuffer::Begin::kAccepted);
   socket->receive.Open(socket->buffers.receive, OpeningWindow(core_.config.initial_window));
   core_.Join(*socket, d.session);
   const bool too_small = socket->buffers.receive.size < kEarlyDataLimit;
@@ -282,6 +317,7 @@ void StreamOpening::OnAccept(Time now, const Delivery& d) {
   }
   socket->send.RaiseLimit(d.receive_limit);
   if (socket->stream_state == StreamState::kOpening) {
+    socket->send.OnAccepted();
     socket->stream_state = StreamState::kEstablished;
     socket->state = SocketState::kConnected;
     socket->progress_at = now;

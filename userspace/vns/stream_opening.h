@@ -3,7 +3,8 @@
 // How streams begin. The opener: connect() finds or starts the session with the peer's stack; once
 // it is up the stream gets its id and OPEN goes out, alone or in front of the first data. The
 // acceptor: an OPEN for a listening port becomes a connection at once, as in TCP, and waits in the
-// listener's queue for accept(); any other OPEN is refused with a RESET.
+// listener's queue for accept(); any other OPEN is refused with a RESET. A full queue refuses, too,
+// but says so: the opener goes on trying until its connect timeout, as TCP repeats its SYN.
 //
 // Thread: one at a time. Errors: errno values.
 #pragma once
@@ -26,6 +27,11 @@ class StreamOpening {
   // way): for them nothing has happened yet. The others end.
   void OnSessionDown(Time now, SessionHandle session, int error);
 
+  // The listener's queue was full. False when the stream is not one that may try again.
+  bool TryAgainLater(Time now, VirtualSocket& socket, wire::ResetCode code);
+  // Of a socket in kWaitRoom.
+  void OnTimer(Time now, VirtualSocket& socket);
+
   void OnOpen(Time now, const Delivery& delivery);
   void OnAccept(Time now, const Delivery& delivery);
   // A record for a stream that is not there: tells the peer so, once until that has arrived.
@@ -46,6 +52,8 @@ class StreamOpening {
   void BeginOpen(Time now, VirtualSocket& socket);
   static bool MayOpenAgain(const VirtualSocket& socket);
   void OpenAgain(Time now, VirtualSocket& socket);
+  // As after connect(), but what was written stays.
+  void StartAnew(VirtualSocket& socket, StreamState state);
   SessionStreams& Enter(Time now, SessionHandle session);
   // The next of them in turn that has room; nullptr when none has.
   VirtualSocket* ChooseListener(absl::Span<const uint32_t> listeners);

@@ -64,6 +64,7 @@ void StreamReceiving::OnWindow(const Delivery& d) {
 void StreamReceiving::OnReset(Time now, const Delivery& d) {
   VirtualSocket* socket = core_.stream_map.Find(d.session, d.stream);
   if (socket != nullptr) {
+    if (opening_.TryAgainLater(now, *socket, d.reset_code)) return;
     ending_.OnPeerReset(now, *socket, d.reset_code);
   } else {
     opening_.Forbid(now, d.session, d.stream);  // it may have overtaken its OPEN

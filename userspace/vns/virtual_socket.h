@@ -8,7 +8,7 @@
 //   application   kIdle -> kBound -> kListening
 //                   \--------\--> kConnecting -> kConnected -> kClosed     (`held` until Close)
 //   stream        kNone -> kWaitSession -> kOpening -> kEstablished -> kNone (both FINs done, or
-//   reset by peer)
+//   reset by peer)             |        kWaitRoom <-/         |
 //                                \------------\-------------\-> kResetting -> kNone (acknowledged)
 //
 // Plain state: the classes beside it (stream_opening, stream_sending, ...) act on it, each for one
@@ -35,6 +35,7 @@ enum class StreamState : uint8_t {
   kNone,
   kWaitSession,  // connect() was called, the session is not up yet
   kOpening,      // OPEN is on its way, no ACCEPT yet
+  kWaitRoom,     // the listener's queue was full: OPEN goes again after a while
   kEstablished,
   kResetting,  // RESET is on its way; nothing else of the stream is left
 };
@@ -63,6 +64,7 @@ struct VirtualSocket {
   bool reset_when_drained = false;  // closed with data unread: our bytes first, then RESET
   bool tuple_held = false;          // {hold.port, peer} in the port table
   uint8_t control = 0;              // ControlBits
+  uint8_t refusals = 0;             // times that the listener's queue was full
   SocketState state = SocketState::kIdle;
   StreamState stream_state = StreamState::kNone;
   int error = 0;
@@ -71,7 +73,7 @@ struct VirtualSocket {
   wire::IpAddress local_address;  // as bound; of a connection, the own one in the peer's family
   wire::IpEndpoint peer;
   SessionHandle session;  // valid unless stream_state is kNone
-  StreamHandle stream;    // valid from kOpening on
+  StreamHandle stream;    // valid in kOpening, kEstablished and kResetting
   StreamId stream_id = 0;
 
   SocketBuffers buffers;
@@ -91,6 +93,10 @@ struct VirtualSocket {
   std::unique_ptr<Listener> listener;  // kListening only
 
   bool orphan() const { return !held && stream_state != StreamState::kResetting; }
+  bool connecting() const {
+    return stream_state == StreamState::kWaitSession || stream_state == StreamState::kOpening ||
+           stream_state == StreamState::kWaitRoom;
+  }
   // OPEN goes in front of data, so that data is never earlier than its OPEN.
   bool needs_open() const { return stream_state == StreamState::kOpening; }
   const SocketView& RefreshView();

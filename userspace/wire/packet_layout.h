@@ -66,7 +66,7 @@ inline constexpr ByteCount kMaxDataLength = 65535;
 enum class ResetCode : uint16_t {
   kNone = 0,
   kRefused = 1,      // no listener on the port            -> ECONNREFUSED
-  kBacklogFull = 2,  // the listener's queue is full       -> ECONNREFUSED
+  kBacklogFull = 2,  // the listener's queue is full: the opener tries again
   kAborted = 3,      // closed with unread data or SO_LINGER 0 -> ECONNRESET
   kGone = 4,         // the stream is not known (any more) -> ECONNRESET
   kNoMemory = 5,     // the peer has no room for a socket  -> ECONNREFUSED on open, ECONNRESET after

@@ -305,10 +305,13 @@ TEST_F(OpeningTest, AStreamWhoseBytesThePeerHadIsNotOpenedAgain) {
   const SocketId client = a_.Connect(net_.now, net_.server_endpoint());
   b_.Listen(80);
   ASSERT_EQ(a_.Write(net_.now, client, "early"), 5u);
-  net_.Run(1);
-  while (a_.View(client).acknowledged == 0 && a_.View(client).state == SocketState::kConnecting) {
-    ASSERT_TRUE(net_.Round());
-  }
+  net_.hold_packets = true;
+  net_.Run();
+  ASSERT_EQ(a_.port.enqueued_log.size(), 1u);
+  a_.layer->OnDriverEvent(net_.now, {.kind = DriverEvent::Kind::kAcknowledged,
+                                     .session = a_.port.handle,
+                                     .segment = a_.port.enqueued_log[0]});
+  ASSERT_EQ(a_.View(client).state, SocketState::kConnecting);
   net_.BreakSession(ECONNRESET);
   EXPECT_EQ(a_.View(client).state, SocketState::kClosed);
   EXPECT_EQ(a_.View(client).error, ECONNRESET);

@@ -8,7 +8,7 @@ namespace {
 
 class SendBufferTest : public testing::Test {
  protected:
-  void SetUp() override { buffer_.Open(1000, 600); }
+  void SetUp() override { buffer_.Open(1000, 600, SendBuffer::Begin::kAccepted); }
   SendBuffer::Range Send(ByteCount max) {
     const auto range = buffer_.Peek(max);
     buffer_.Commit(range);
@@ -26,6 +26,37 @@ TEST_F(SendBufferTest, WrittenBytesAreReadyUpToThePeersLimit) {
   EXPECT_EQ(buffer_.ready(), 600u);
   buffer_.RaiseLimit(700);
   EXPECT_EQ(buffer_.ready(), 700u);
+}
+
+TEST_F(SendBufferTest, BeforeTheStreamIsAcceptedNothingIsFreed) {
+  buffer_.Open(1000, 600, SendBuffer::Begin::kNotYetAccepted);
+  ASSERT_TRUE(buffer_.Write(500));
+  const auto first = Send(200);
+  const auto second = Send(200);
+  EXPECT_TRUE(buffer_.untouched());
+  EXPECT_FALSE(buffer_.OnAcknowledged(second));
+  EXPECT_FALSE(buffer_.OnAcknowledged(first));
+  EXPECT_EQ(buffer_.una(), 0u);
+  EXPECT_FALSE(buffer_.untouched());
+  buffer_.OnAccepted();
+  EXPECT_EQ(buffer_.una(), 400u);
+  EXPECT_TRUE(buffer_.OnAcknowledged(Send(100)));
+  EXPECT_EQ(buffer_.una(), 500u);
+}
+
+TEST_F(SendBufferTest, AStreamThatWasNotAcceptedBeginsAnew) {
+  buffer_.Open(1000, 600, SendBuffer::Begin::kNotYetAccepted);
+  ASSERT_TRUE(buffer_.Write(500));
+  buffer_.RequestFin();
+  EXPECT_TRUE(buffer_.OnAcknowledged(Send(1000))) << "the FIN";
+  buffer_.Rewind(300);
+  EXPECT_TRUE(buffer_.untouched());
+  EXPECT_EQ(buffer_.ready(), 300u);
+  buffer_.RaiseLimit(500);
+  const auto all = Send(1000);
+  EXPECT_EQ(all.offset, 0u);
+  EXPECT_EQ(all.length, 500u);
+  EXPECT_TRUE(all.fin);
 }
 
 TEST_F(SendBufferTest, ALimitNeverGoesBack) {
