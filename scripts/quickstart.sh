@@ -191,6 +191,14 @@ gbps='(.goodput_gbps * 100 | round / 100 | tostring) + " Gbit/s"'
 cpu='(.cpu_seconds_per_gb * 100 | round / 100 | tostring) + " CPU seconds per GB"'
 trip='"P50 \(.p50_us * 10 | round / 10) us, P99.9 \(.p999_us * 10 | round / 10) us"'
 
+outcome() { # HOW COPY_REPORT PINGPONG_REPORT
+  echo
+  echo "$bytes bytes over one virtual socket, $1: SHA-256 agrees"
+  row "goodput" "$(field "$2" "$gbps")"
+  row "CPU, both ends" "$(field "$2" "$cpu")"
+  row "round trip, 64 B, blocking" "$(field "$3" "$trip")"
+}
+
 over_tcp() {
   local port=$((20000 + $$ % 30000)) ours trips kernel kernel_trips
   say "two hosts: stacks on 127.0.0.1 and 127.0.0.2, port $port, user $(id -un)"
@@ -209,11 +217,7 @@ over_tcp() {
   pair loopback tcp "bench pingpong --server --once --nodelay" "bench pingpong --seconds 2 --nodelay"
   kernel_trips=$reply
 
-  echo
-  echo "$bytes bytes over one virtual socket, channels over the kernel's TCP on loopback addresses: SHA-256 agrees"
-  row "goodput" "$(field "$ours" "$gbps")"
-  row "CPU, both ends" "$(field "$ours" "$cpu")"
-  row "round trip, 64 B, blocking" "$(field "$trips" "$trip")"
+  outcome "channels over the kernel's TCP on loopback addresses" "$ours" "$trips"
   echo "the path"
   row "user, effective capabilities" "$(id -un), $(awk '/^CapEff/ { print $2 }' /proc/self/status)"
   row "transport at the sender" "$(jq -r '.stack | .transport + " (" + .transport_why + ")"' "$work/b.json")"
@@ -263,11 +267,7 @@ tcp_on=$reply
 
 steered='.verdicts.steered + .verdicts.steered_home'
 
-echo
-echo "$bytes bytes over one virtual socket, MTU $MTU: SHA-256 agrees"
-row "goodput" "$(field "$ours" "$gbps")"
-row "CPU, both ends" "$(field "$ours" "$cpu")"
-row "round trip, 64 B, blocking" "$(field "$trips" "$trip")"
+outcome "MTU $MTU" "$ours" "$trips"
 echo "the path"
 row "packets sent by the sender's XSKs" "$(jq '[.lanes[].tx_packets] | add' "$work/b.json")"
 row "packets steered at the receiver" "$(jq "$steered" "$work/a.json") by the XDP program"

@@ -146,7 +146,8 @@ enum nc_option
       9, /* unacknowledged data for this long: ETIMEDOUT (RFC 5482). 0: the stack's default */
   NC_LINGER_MS = 10, /* -1 off (default), 0 abort at close, else close waits at most this long */
   NC_ERROR = 11,     /* read only; reading clears it, as SO_ERROR */
-  NC_SPIN = 12,      /* 0 or 1: blocking calls spin instead of sleeping */
+  NC_SPIN = 12, /* 0 or 1: blocking calls spin instead of sleeping. Where another process runs the
+                   stack, the core is yielded in between to who else wants it. */
   NC_RECEIVE_QUEUE = 13,      /* read only: bytes that can be read now, as FIONREAD */
   NC_SEND_QUEUE = 14,         /* read only: bytes not yet acknowledged by the peer, as SIOCOUTQ */
   NC_SEND_TIMEOUT_MS = 15,    /* 0 none (default), as SO_SNDTIMEO: EAGAIN; connect: EINPROGRESS */

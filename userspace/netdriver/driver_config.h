@@ -3,12 +3,15 @@
 // What a NetDriver is told at start. Both ends of a session take the minimum where it says so.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
+#include "base/stream.h"
 #include "base/units.h"
 #include "netdriver/peer_networks.h"
 #include "transport/connection.h"
 #include "wire/address.h"
+#include "wire/packet_layout.h"
 
 namespace netchannel {
 
@@ -26,6 +29,16 @@ struct DriverConfig {
   PeerNetworks networks;                         // the peers that are served, both ways
   Duration probe_time = Duration::Millis(200);   // who probes waits this long for an answer
   Duration absent_time = Duration::Seconds(30);  // and a negative one is remembered this long
+
+  // Of a session, both classes together.
+  uint8_t channel_limit() const {
+    return static_cast<uint8_t>(std::clamp(2 * channels_per_class, 2, wire::kMaxChannels));
+  }
 };
+
+// Channels alternate between the classes, so the first 2n of them are n of each.
+inline AppClass ClassOfChannel(uint8_t index) {
+  return index % 2 == 0 ? AppClass::kLatency : AppClass::kThroughput;
+}
 
 }  // namespace netchannel

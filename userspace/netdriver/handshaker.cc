@@ -15,23 +15,6 @@ constexpr uint8_t kCongestionAlgorithms =
 static_assert(static_cast<uint8_t>(transport::CongestionAlgorithm::kDctcp) ==
               kCongestionAlgorithms - 1);
 
-// Channels alternate between the classes, so the first 2n of them are n of each.
-AppClass ClassOfChannel(uint8_t index) {
-  return index % 2 == 0 ? AppClass::kLatency : AppClass::kThroughput;
-}
-
-// 127.0.0.0/8 and ::1.
-bool IsLoopback(const wire::IpAddress& address) {
-  if (address.is_v4()) return address.v4() >> 24 == 127;
-  wire::IpAddress v6_loopback;
-  v6_loopback.bytes.back() = 1;
-  return address == v6_loopback;
-}
-
-uint8_t ChannelLimit(const DriverConfig& config) {
-  return static_cast<uint8_t>(std::clamp(2 * config.channels_per_class, 2, wire::kMaxChannels));
-}
-
 }  // namespace
 
 Handshaker::Handshaker(const DriverConfig& config, LaneSet* lanes, NextHops* hops, Rng* rng,
@@ -50,7 +33,7 @@ Handshaker::Handshaker(const DriverConfig& config, LaneSet* lanes, NextHops* hop
 Handshaker::~Handshaker() { waiting_.Clear(); }
 
 std::optional<Absence> Handshaker::Exclude(const wire::IpAddress& peer) {
-  const bool own = peer.is_unspecified() || IsLoopback(peer) || config_.addresses.Has(peer);
+  const bool own = peer.is_unspecified() || peer.is_loopback() || config_.addresses.Has(peer);
   if (own) return Absence::kOwnAddress;
   if (!config_.addresses.For(peer)) return Absence::kNoFamily;
   if (!config_.networks.Contain(peer)) return Absence::kOutsideNetworks;
@@ -79,7 +62,7 @@ absl::StatusOr<Session*> Handshaker::Attempt(Time now, const wire::IpEndpoint& p
     session->nonce = rng_->Next();
   } while (session->nonce == 0);
   session->attempt.emplace(now, session->nonce, config_.handshake_timeout);
-  OfferLanes(*session, ChannelLimit(config_), ClassOfChannel);
+  OfferLanes(*session, config_.channel_limit(), ClassOfChannel);
   QueueInit(*session);
   return session;
 }
@@ -247,7 +230,7 @@ std::optional<DropReason> Handshaker::Accept(Time now, Session& session, const w
                            ? init.hello.congestion
                            : static_cast<uint8_t>(config_.connection.congestion);
   session.path.Learn(back.link);
-  OfferLanes(session, std::min(ChannelLimit(config_), init.hello.channel_count),
+  OfferLanes(session, std::min(config_.channel_limit(), init.hello.channel_count),
              [&](uint8_t i) { return init.hello.channels[i].app_class; });
   life_->BringUp(now, session, init.hello);
   return Answer(wire::Accept{init.nonce, HelloOf(session)}, back);

@@ -4,20 +4,11 @@
 namespace netchannel {
 
 Session* SessionTable::Create(const wire::IpEndpoint& peer) {
-  if (size() >= max_sessions_) return nullptr;
-  if (free_.empty()) {
-    free_.push_back(static_cast<uint32_t>(slots_.size()));
-    slots_.emplace_back();
-  }
-  const uint32_t index = free_.back();
-  free_.pop_back();
-  Slot& slot = slots_[index];
-  if (++slot.generation == 0) slot.generation = 1;
-  slot.session = std::make_unique<Session>();
-  slot.session->handle = SessionHandle{index, slot.generation};
-  slot.session->peer = peer;
-  by_peer_.emplace(peer, slot.session.get());
-  return slot.session.get();
+  Session* const session = slots_.Create();
+  if (session == nullptr) return nullptr;
+  session->peer = peer;
+  by_peer_.emplace(peer, session);
+  return session;
 }
 
 void SessionTable::Remove(Session& session) {
@@ -27,9 +18,7 @@ void SessionTable::Remove(Session& session) {
     if (found != peer_tokens_.end() && found->second == &session) peer_tokens_.erase(found);
   }
   by_peer_.erase(session.peer);
-  const uint32_t index = session.handle.slot;
-  slots_[index].session.reset();
-  free_.push_back(index);
+  slots_.Remove(session);
 }
 
 Session* SessionTable::FindByPeer(const wire::IpEndpoint& peer) const {
@@ -61,14 +50,6 @@ void SessionTable::RegisterPeerTokens(Session& session) {
   for (const auto& channel : session.channels) {
     peer_tokens_.emplace(PeerToken{session.peer.address, channel->plan().peer_token}, &session);
   }
-}
-
-std::vector<Session*> SessionTable::All() const {
-  std::vector<Session*> all;
-  for (const Slot& slot : slots_) {
-    if (slot.session != nullptr) all.push_back(slot.session.get());
-  }
-  return all;
 }
 
 }  // namespace netchannel

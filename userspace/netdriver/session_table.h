@@ -20,6 +20,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "base/rng.h"
 #include "netdriver/session.h"
+#include "netdriver/session_slots.h"
 #include "wire/address.h"
 
 namespace netchannel {
@@ -31,18 +32,14 @@ class SessionTable {
     uint8_t channel = 0;
   };
 
-  SessionTable(uint32_t max_sessions, Rng* rng) : max_sessions_(max_sessions), rng_(rng) {}
+  SessionTable(uint32_t max_sessions, Rng* rng) : rng_(rng), slots_(max_sessions) {}
 
   // A new session with `peer`, which has none. nullptr when there are max_sessions.
   Session* Create(const wire::IpEndpoint& peer);
   // Forgets the session and its tokens, and destroys it. Its timers and list links must be clear.
   void Remove(Session& session);
 
-  Session* Find(SessionHandle handle) const {
-    if (handle.slot >= slots_.size() || !handle.valid()) return nullptr;
-    const Slot& slot = slots_[handle.slot];
-    return slot.generation == handle.generation ? slot.session.get() : nullptr;
-  }
+  Session* Find(SessionHandle handle) const { return slots_.Find(handle); }
   Session* FindByPeer(const wire::IpEndpoint& peer) const;
   // The session and channel that `token` was given to; session is nullptr when it was to none.
   ChannelRef FindByToken(uint64_t token) const {
@@ -59,25 +56,19 @@ class SessionTable {
   // What FindByPeerToken answers from. After the channels were made.
   void RegisterPeerTokens(Session& session);
 
-  size_t size() const { return by_peer_.size(); }
+  size_t size() const { return slots_.size(); }
   size_t token_count() const { return tokens_.size() + peer_tokens_.size(); }
   // In the order of slots; control plane.
-  std::vector<Session*> All() const;
+  std::vector<Session*> All() const { return slots_.All(); }
 
  private:
-  struct Slot {
-    uint32_t generation = 0;  // of the session in it, or of the next one minus 1
-    std::unique_ptr<Session> session;
-  };
   struct TokenHash {
     size_t operator()(uint64_t token) const { return token; }
   };
   using PeerToken = std::pair<wire::IpAddress, uint64_t>;
 
-  uint32_t max_sessions_;
   Rng* rng_;
-  std::vector<Slot> slots_;  // grows to the largest number of sessions at a time
-  std::vector<uint32_t> free_;
+  SessionSlots<Session> slots_;
   absl::flat_hash_map<wire::IpEndpoint, Session*> by_peer_;
   absl::flat_hash_map<uint64_t, ChannelRef, TokenHash> tokens_;
   absl::flat_hash_map<PeerToken, Session*> peer_tokens_;

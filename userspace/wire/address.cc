@@ -25,6 +25,13 @@ absl::StatusOr<IpAddress> IpAddress::Parse(std::string_view text) {
 
 bool IpAddress::is_unspecified() const { return *this == IpAddress{} || *this == V4(INADDR_ANY); }
 
+bool IpAddress::is_loopback() const {
+  if (is_v4()) return v4() >> 24 == IN_LOOPBACKNET;
+  IpAddress v6_loopback;
+  v6_loopback.bytes.back() = 1;
+  return *this == v6_loopback;
+}
+
 std::string IpAddress::ToString() const {
   char text[INET6_ADDRSTRLEN];
   const bool v4 = is_v4();

@@ -44,6 +44,7 @@ struct IpAddress {
     return std::memcmp(bytes.data(), kPrefix.data(), kPrefix.size()) == 0;
   }
   bool is_unspecified() const;  // 0.0.0.0 or ::
+  bool is_loopback() const;     // 127.0.0.0/8 or ::1
   // Host order. Precondition: is_v4().
   uint32_t v4() const {
     return uint32_t{bytes[12]} << 24 | uint32_t{bytes[13]} << 16 | uint32_t{bytes[14]} << 8 |

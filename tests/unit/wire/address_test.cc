@@ -33,6 +33,15 @@ TEST(IpAddress, RefusesWhatIsNoAddressAndSaysWhatIsExpected) {
   }
 }
 
+TEST(IpAddress, LoopbackIsToldApart) {
+  for (const char* text : {"127.0.0.1", "127.255.0.9", "::1"}) {
+    EXPECT_TRUE(IpAddress::Parse(text)->is_loopback()) << text;
+  }
+  for (const char* text : {"126.0.0.1", "128.0.0.1", "::", "::2", "1::1"}) {
+    EXPECT_FALSE(IpAddress::Parse(text)->is_loopback()) << text;
+  }
+}
+
 TEST(IpAddress, BothUnspecifiedAddressesAreRecognised) {
   EXPECT_TRUE(IpAddress::Parse("0.0.0.0")->is_unspecified());
   EXPECT_TRUE(IpAddress::Parse("::")->is_unspecified());

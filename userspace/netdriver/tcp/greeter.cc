@@ -8,22 +8,6 @@
 namespace netchannel::tcp {
 namespace {
 
-// Channels alternate between the classes, so the first 2n of them are n of each.
-AppClass ClassOfChannel(uint8_t index) {
-  return index % 2 == 0 ? AppClass::kLatency : AppClass::kThroughput;
-}
-
-uint8_t ChannelLimit(const DriverConfig& config) {
-  return static_cast<uint8_t>(std::clamp(2 * config.channels_per_class, 2, kMaxChannels));
-}
-
-bool IsLoopback(const wire::IpAddress& address) {
-  if (address.is_v4()) return address.v4() >> 24 == 127;
-  wire::IpAddress v6_loopback;
-  v6_loopback.bytes.back() = 1;
-  return address == v6_loopback;
-}
-
 // What an application is told of a connection that could not be made.
 int AsReported(int error) {
   return error == ECONNREFUSED || error == ETIMEDOUT ? error : EHOSTUNREACH;
@@ -35,8 +19,8 @@ int AsReported(int error) {
 std::optional<Absence> Greeter::Exclude(const wire::IpAddress& peer) const {
   if (peer.is_unspecified() || core_.config.addresses.Has(peer)) return Absence::kOwnAddress;
   const auto own = core_.config.addresses.For(peer);
-  if (!own.has_value()) return IsLoopback(peer) ? Absence::kOwnAddress : Absence::kNoFamily;
-  if (IsLoopback(peer) && !IsLoopback(*own)) return Absence::kOwnAddress;
+  if (!own.has_value()) return peer.is_loopback() ? Absence::kOwnAddress : Absence::kNoFamily;
+  if (peer.is_loopback() && !own->is_loopback()) return Absence::kOwnAddress;
   if (!core_.config.networks.Contain(peer)) return Absence::kOutsideNetworks;
   return std::nullopt;
 }
@@ -206,7 +190,7 @@ bool Greeter::FinishConnecting(Time now, Connection& connection) {
     return false;
   }
   std::array<std::byte, kGreetingSize> hello;
-  Hello{.channel_count = session.up ? session.channel_count : ChannelLimit(core_.config),
+  Hello{.channel_count = session.up ? session.channel_count : core_.config.channel_limit(),
         .channel = connection.index,
         .app_class = connection.app_class,
         .base_port = core_.config.base_port,
@@ -267,7 +251,7 @@ void Greeter::OnWelcome(Time now, Connection& connection) {
     return;
   }
   const bool first = !session.up;
-  const bool fits = first ? welcome->channel_count <= ChannelLimit(core_.config)
+  const bool fits = first ? welcome->channel_count <= core_.config.channel_limit()
                           : welcome->token == session.token;
   if (!fits) {
     core_.drops.Count(DropReason::kBadHandshake);
@@ -322,7 +306,7 @@ void Greeter::Admit(Time now, Connection& connection, const Hello& hello) {
   }
   while (!core_.sessions.SetToken(*session, core_.rng->Next())) {
   }
-  session->channel_count = std::min(hello.channel_count, ChannelLimit(core_.config));
+  session->channel_count = std::min(hello.channel_count, core_.config.channel_limit());
   absent_.Forget(peer);
   life_.BringUp(now, *session);
   Join(now, connection, hello, *session);

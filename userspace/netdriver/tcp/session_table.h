@@ -8,36 +8,27 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "netdriver/session_slots.h"
 #include "netdriver/tcp/session.h"
 
 namespace netchannel::tcp {
 
 class SessionTable {
  public:
-  explicit SessionTable(uint32_t max_sessions) : max_sessions_(max_sessions) {}
+  explicit SessionTable(uint32_t max_sessions) : slots_(max_sessions) {}
 
   // nullptr when there are max_sessions, or a client's session with `peer`.
   Session* Create(const wire::IpEndpoint& peer, bool client) {
-    if (size() >= max_sessions_) return nullptr;
     if (client && by_peer_.contains(peer)) return nullptr;
-    if (free_.empty()) {
-      free_.push_back(static_cast<uint32_t>(slots_.size()));
-      slots_.emplace_back();
-    }
-    const uint32_t index = free_.back();
-    free_.pop_back();
-    Slot& slot = slots_[index];
-    if (++slot.generation == 0) slot.generation = 1;
-    slot.session = std::make_unique<Session>();
-    slot.session->handle = {index, slot.generation};
-    slot.session->peer = peer;
-    slot.session->client = client;
-    if (client) by_peer_.emplace(peer, slot.session.get());
-    return slot.session.get();
+    Session* const session = slots_.Create();
+    if (session == nullptr) return nullptr;
+    session->peer = peer;
+    session->client = client;
+    if (client) by_peer_.emplace(peer, session);
+    return session;
   }
 
   // A server's token: false when it is taken.
@@ -54,16 +45,10 @@ class SessionTable {
     } else {
       by_token_.erase(session.token);
     }
-    const uint32_t index = session.handle.slot;
-    slots_[index].session.reset();
-    free_.push_back(index);
+    slots_.Remove(session);
   }
 
-  Session* Find(SessionHandle handle) const {
-    if (handle.slot >= slots_.size() || !handle.valid()) return nullptr;
-    const Slot& slot = slots_[handle.slot];
-    return slot.generation == handle.generation ? slot.session.get() : nullptr;
-  }
+  Session* Find(SessionHandle handle) const { return slots_.Find(handle); }
   Session* FindByPeer(const wire::IpEndpoint& peer) const {
     const auto found = by_peer_.find(peer);
     return found == by_peer_.end() ? nullptr : found->second;
@@ -73,24 +58,11 @@ class SessionTable {
     return found == by_token_.end() ? nullptr : found->second;
   }
 
-  size_t size() const { return slots_.size() - free_.size(); }
-  std::vector<Session*> All() const {
-    std::vector<Session*> all;
-    for (const Slot& slot : slots_) {
-      if (slot.session != nullptr) all.push_back(slot.session.get());
-    }
-    return all;
-  }
+  size_t size() const { return slots_.size(); }
+  std::vector<Session*> All() const { return slots_.All(); }
 
  private:
-  struct Slot {
-    uint32_t generation = 0;
-    std::unique_ptr<Session> session;
-  };
-
-  const uint32_t max_sessions_;
-  std::vector<Slot> slots_;
-  std::vector<uint32_t> free_;
+  SessionSlots<Session> slots_;
   absl::flat_hash_map<wire::IpEndpoint, Session*> by_peer_;  // clients
   absl::flat_hash_map<uint64_t, Session*> by_token_;         // servers
 };
