@@ -22,7 +22,7 @@ namespace netchannel::cli {
 namespace {
 
 constexpr size_t kMaxStatusBytes = 64 * 1024 * 1024;  // a thousand sessions are some MB
-constexpr timeval kPatience{.tv_sec = 2, .tv_usec = 0};
+constexpr timeval kAnswerTimeout{.tv_sec = 2, .tv_usec = 0};
 
 absl::StatusOr<std::string> ReadToEnd(int fd, const std::string& path) {
   std::string out;
@@ -75,7 +75,7 @@ absl::StatusOr<std::string> ReadStatus(const std::string& path) {
   std::memcpy(address.sun_path, path.data(), path.size());
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return ErrnoError("socket");
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience));
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kAnswerTimeout, sizeof(kPatience));
   absl::StatusOr<std::string> text;
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
     text = ReadToEnd(fd, path);

@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kKept[] = {CAP_NET_RAW, CAP_IPC_LOCK};
 
-absl::Status Cannot(absl::string_view operation, const std::string& user) {
+absl::Status CannotServeAs(absl::string_view operation, const std::string& user) {
   return absl::PermissionDeniedError(absl::StrCat("daemon.user: ", operation, " ", user, ": ",
                                                   std::strerror(errno),
                                                   "; start the daemon as root, or leave it unset"));
@@ -49,15 +49,16 @@ void EmptyBoundingSet() {
 absl::Status BecomeUser(const std::string& user) {
   errno = ENOENT;
   const passwd* const entry = getpwnam(user.c_str());
-  if (entry == nullptr) return Cannot("there is no user", user);
+  if (entry == nullptr) return CannotServeAs("there is no user", user);
   EmptyBoundingSet();
-  if (initgroups(user.c_str(), entry->pw_gid) != 0) return Cannot("take the groups of", user);
+  if (initgroups(user.c_str(), entry->pw_gid) != 0)
+    return CannotServeAs("take the groups of", user);
   if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 ||
       setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) != 0 ||
       setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) != 0) {
-    return Cannot("become", user);
+    return CannotServeAs("become", user);
   }
-  if (!SetCapabilities(kKept)) return Cannot("keep CAP_NET_RAW and CAP_IPC_LOCK as", user);
+  if (!SetCapabilities(kKept)) return CannotServeAs("keep CAP_NET_RAW and CAP_IPC_LOCK as", user);
   return absl::OkStatus();
 }
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "preload/call_result.h"
 #include "preload/own_calls.h"
 #include "preload/real.h"
 #include "preload/sockets.h"
@@ -16,11 +17,6 @@
 
 namespace netchannel::preload {
 namespace {
-
-int Failed(int error) {
-  errno = error;
-  return -1;
-}
 
 // The number is the kernel's again; the socket ends with its last one.
 void Forget(int fd) {

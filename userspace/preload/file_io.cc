@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "preload/call_result.h"
 #include "preload/io.h"
 #include "preload/own_calls.h"
 #include "preload/polling.h"
@@ -22,11 +23,6 @@ namespace netchannel::preload {
 namespace {
 
 constexpr size_t kStep = 128 * 1024;
-
-ssize_t Failed(int error) {
-  errno = error;
-  return -1;
-}
 
 ssize_t SendFile(nc_socket* to, int from, off_t* offset, size_t count) {
   const auto buffer = std::make_unique_for_overwrite<char[]>(std::min(count, kStep));

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "preload/call_result.h"
 #include "preload/own_calls.h"
 #include "preload/real.h"
 #include "preload/sockets.h"
@@ -23,11 +24,6 @@ constexpr int kIgnoredSend = MSG_EOR | MSG_CONFIRM | MSG_DONTROUTE | MSG_ZEROCOP
 constexpr int kIgnoredReceive = MSG_CMSG_CLOEXEC;
 
 constexpr size_t kDiscardBytes = 16384;
-
-ssize_t Failed(int error) {
-  errno = error;
-  return -1;
-}
 
 // recv() with MSG_TRUNC on a stream takes the bytes and gives none (tcp(7)).
 ssize_t Discard(nc_socket* socket, size_t length, int flags) {

@@ -31,7 +31,7 @@ namespace netchannel::preload {
 namespace {
 
 // A daemon that comes back finds a listener again after this long at most, if the program uses it.
-constexpr int64_t kRetryNanos = 500'000'000;
+constexpr int64_t kListenAgainNanos = 500'000'000;
 
 constexpr char kNameFormat[] = "netchannel-listener/%016llx/%016llx/%u/%u";
 constexpr char kScanFormat[] = "netchannel-listener/%16llx/";
@@ -129,7 +129,7 @@ void DropVirtual(int fd, Description* socket) {
     next->options = socket->options;
     next->bound = true;
     next->backlog = socket->backlog;
-    next->retry_at_ns = NowNanos() + kRetryNanos;
+    next->retry_at_ns = NowNanos() + kListenAgainNanos;
     ReplaceInEpolls(socket, next);
     const auto fds = socket->fds;
     socket->fds.clear();
@@ -170,7 +170,7 @@ int ListenToo(int fd, Description* socket, int backlog) {
   if (error == ENETDOWN && !StaysOnKernel()) {
     const std::lock_guard lock(Mutex());
     socket->kind.store(Kind::kListener, std::memory_order_release);
-    socket->retry_at_ns = NowNanos() + kRetryNanos;
+    socket->retry_at_ns = NowNanos() + kListenAgainNanos;
     return GetSettings().strict ? RefuseFallback(address, length, "no daemon") : 0;
   }
   Report(ipc::FallbackReason::kNoResources, address, length);
@@ -190,7 +190,7 @@ void KeepListening(int fd, Description* socket) {
   {
     const std::lock_guard lock(Mutex());
     if (socket->socket.load() != nullptr || NowNanos() < socket->retry_at_ns) return;
-    socket->retry_at_ns = NowNanos() + kRetryNanos;
+    socket->retry_at_ns = NowNanos() + kListenAgainNanos;
     backlog = socket->backlog;
   }
   sockaddr_storage local{};

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <sys/ioctl.h>
 
+#include "preload/call_result.h"
 #include "preload/options.h"
 #include "preload/own_calls.h"
 #include "preload/real.h"
@@ -17,12 +18,6 @@
 
 namespace netchannel::preload {
 namespace {
-
-int Result(int error) {
-  if (error == 0) return 0;
-  errno = error;
-  return -1;
-}
 
 // The virtual socket that has the program's O_NONBLOCK. Null: the kernel's has.
 nc_socket* HoldsFlags(const Use& use) {

@@ -20,7 +20,7 @@ namespace netchannel::preload {
 namespace {
 
 // A daemon that is not there is looked for this often at most.
-constexpr int64_t kRetryNanos = 100'000'000;
+constexpr int64_t kLookAgainNanos = 100'000'000;
 
 // Reports of accepted connections: as many in a burst, one more each so often.
 constexpr int64_t kReportNanos = 20'000'000;
@@ -101,7 +101,7 @@ nc_stack* Stack() {
     if (errno != ENODEV && GetSettings().strict) {
       std::fprintf(stderr, "netchannel: %s\n", nc_last_error());
     }
-    next_attempt.store(NowNanos() + kRetryNanos, std::memory_order_relaxed);
+    next_attempt.store(NowNanos() + kLookAgainNanos, std::memory_order_relaxed);
   }
   stack.store(connected, std::memory_order_release);
   errno = saved;

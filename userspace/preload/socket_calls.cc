@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 
+#include "preload/call_result.h"
 #include "preload/own_calls.h"
 #include "preload/real.h"
 #include "preload/settings.h"
@@ -23,12 +24,6 @@ bool IsTcp(int family, int type, int protocol) {
   if (family != AF_INET && family != AF_INET6) return false;
   if ((type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK)) != SOCK_STREAM) return false;
   return protocol == 0 || protocol == IPPROTO_TCP;
-}
-
-int Result(int error) {
-  if (error == 0) return 0;
-  errno = error;
-  return -1;
 }
 
 // The virtual socket whose names the program sees. Null: the kernel's.

@@ -15,8 +15,8 @@ namespace {
 
 constexpr size_t kMaxCommand = 15;  // TASK_COMM_LEN without its end
 
-absl::Status Refuse(absl::string_view origin, const toml::node& node, absl::string_view key,
-                    absl::string_view why) {
+absl::Status RefuseRule(absl::string_view origin, const toml::node& node, absl::string_view key,
+                        absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat(origin, ":",
                                                  static_cast<uint32_t>(node.source().begin.line),
                                                  ": class_rules", key, ": ", why));
@@ -83,17 +83,19 @@ absl::StatusOr<ClassRule> ReadRule(absl::string_view origin, const toml::table& 
     const absl::string_view text(name.str().data(), name.str().size());
     const ClassRuleKey* key = FindKey(text);
     if (key == nullptr) {
-      return Refuse(origin, node, absl::StrCat(".", text),
-                    "unknown key; `netchannel config` lists all keys");
+      return RefuseRule(origin, node, absl::StrCat(".", text),
+                        "unknown key; `netchannel config` lists all keys");
     }
     if (!Store(text, node, rule)) {
-      return Refuse(origin, node, absl::StrCat(".", text), absl::StrCat("must be ", key->allowed));
+      return RefuseRule(origin, node, absl::StrCat(".", text),
+                        absl::StrCat("must be ", key->allowed));
     }
   }
   if (!rule.port && !rule.uid && rule.command.empty()) {
-    return Refuse(origin, table, "", "a rule needs port, user or command");
+    return RefuseRule(origin, table, "", "a rule needs port, user or command");
   }
-  if (rule.wish == ClassWish{}) return Refuse(origin, table, "", "a rule needs class or weight");
+  if (rule.wish == ClassWish{})
+    return RefuseRule(origin, table, "", "a rule needs class or weight");
   return rule;
 }
 
@@ -103,13 +105,13 @@ absl::StatusOr<std::vector<ClassRule>> ReadClassRules(absl::string_view origin,
                                                       const toml::node& node) {
   const toml::array* tables = node.as_array();
   if (tables == nullptr || tables->size() > kMaxClassRules) {
-    return Refuse(origin, node, "",
-                  absl::StrCat("write [[class_rules]], at most ", kMaxClassRules, " of them"));
+    return RefuseRule(origin, node, "",
+                      absl::StrCat("write [[class_rules]], at most ", kMaxClassRules, " of them"));
   }
   std::vector<ClassRule> rules;
   for (const toml::node& one : *tables) {
     const toml::table* table = one.as_table();
-    if (table == nullptr) return Refuse(origin, one, "", "write [[class_rules]]");
+    if (table == nullptr) return RefuseRule(origin, one, "", "write [[class_rules]]");
     auto rule = ReadRule(origin, *table);
     if (!rule.ok()) return rule.status();
     rules.push_back(*std::move(rule));

@@ -10,7 +10,7 @@ namespace {
 constexpr uint64_t kPacketThreshold = 3;  // RFC 9002 section 6.1.1
 // Below this a late packet is not told from a slow one. RFC 9002 section 6.1.2 has 1 ms, for timers
 // of kernels; order on a path does not suffer from threads that are scheduled late.
-constexpr Duration kGranularity = Duration::Micros(250);
+constexpr Duration kMinReordering = Duration::Micros(250);
 constexpr int kPeriodRtts = 16;  // RFC 8985 section 6.2: 16 recoveries
 constexpr Duration kMinPeriod = Duration::Millis(20);
 // A bound on what one late packet can do to recovery: no more than this above the round-trip time.
@@ -39,7 +39,7 @@ uint64_t ReorderingWindow::packet_threshold() const {
 Duration ReorderingWindow::LossDelay(const RttEstimator& rtt) const {
   const Duration ordered = std::max(rtt.smoothed(), rtt.latest()) * 9 / 8;
   const Duration reordered = longest() * 9 / 8;
-  return std::max({ordered, reordered, kGranularity});
+  return std::max({ordered, reordered, kMinReordering});
 }
 
 }  // namespace netchannel::transport

@@ -8,8 +8,6 @@
 namespace netchannel::test {
 namespace {
 
-constexpr size_t kMiB = size_t{1} << 20;
-
 class HttpTest : public ProgramTest {
  protected:
   // `queue`: connections that wait to be accepted; the default of http.server is 5, into which the

@@ -9,8 +9,6 @@
 namespace netchannel::test {
 namespace {
 
-constexpr size_t kMiB = size_t{1} << 20;
-
 class NginxTest : public ProgramTest {
  protected:
   // `listen`: more words of the listen directive.

@@ -6,8 +6,6 @@
 namespace netchannel::test {
 namespace {
 
-constexpr size_t kMiB = size_t{1} << 20;
-
 class SocatTest : public ProgramTest {
  protected:
   Process StartSocat(const Words& more) const {

@@ -10,7 +10,6 @@ namespace netchannel::test {
 namespace {
 
 constexpr const char* kSshd = "/usr/sbin/sshd";  // it wants to be called by its path
-constexpr size_t kMiB = size_t{1} << 20;
 
 class SshTest : public ProgramTest {
  protected:

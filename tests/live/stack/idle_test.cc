@@ -5,8 +5,6 @@
 namespace netchannel::test {
 namespace {
 
-constexpr double kMiB = 1 << 20;
-
 class IdleTest : public StackTest {
  protected:
   // The report of `connections` idle ones for two seconds, on four queues.

@@ -22,6 +22,8 @@ namespace netchannel::test {
 using Json = nlohmann::json;
 using Words = std::vector<std::string>;
 
+constexpr size_t kMiB = 1 << 20;
+
 struct Outcome {
   int status = -1;  // exit status; -1: did not end in time
   std::string out, err;

@@ -21,7 +21,6 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr size_t kMiB = 1 << 20;
 constexpr uint16_t kPort = 37000;  // the default of host.port
 const Words kOverTcp = {"--set", "driver.transport=\"tcp\""};
 // The user nobody, without groups and capabilities.

@@ -10,8 +10,6 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr size_t kMiB = 1 << 20;
-
 struct CopyCase {
   int mtu;
   bool v4;

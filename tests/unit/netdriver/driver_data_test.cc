@@ -14,7 +14,6 @@ namespace netchannel {
 namespace {
 
 using Kind = DriverEvent::Kind;
-constexpr StreamId kStream = 2;
 constexpr size_t kBytes = 200'000;
 
 class DriverDataTest : public testing::Test {

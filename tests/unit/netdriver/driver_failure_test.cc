@@ -14,7 +14,6 @@ namespace netchannel {
 namespace {
 
 using Kind = DriverEvent::Kind;
-constexpr StreamId kStream = 2;
 
 class DriverFailureTest : public testing::Test {
  protected:

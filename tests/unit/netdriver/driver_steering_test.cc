@@ -46,10 +46,10 @@ class DriverSteeringTest : public testing::Test {
   }
   // Sends a stream of `bytes` on the class's channel; true when all of it arrives.
   bool Transfer(TestHost& from, TestHost& to, SessionHandle session, StreamId id) {
-    constexpr size_t kBytes = 200'000;
-    TestStream& stream = from.AddStream(session, id, kBytes);
-    from.SendAll(stream, session, kBytes, 10'000, true);
-    return network_.RunUntil([&] { return to.arrived[id].bytes.size() == kBytes; }) &&
+    constexpr size_t kTransfer = 200'000;
+    TestStream& stream = from.AddStream(session, id, kTransfer);
+    from.SendAll(stream, session, kTransfer, 10'000, true);
+    return network_.RunUntil([&] { return to.arrived[id].bytes.size() == kTransfer; }) &&
            HasPattern(id, to.arrived[id].bytes);
   }
   static uint64_t SentThrough(TestHost& host, size_t lane) { return host.lane(lane).submitted(); }

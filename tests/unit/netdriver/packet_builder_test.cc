@@ -12,7 +12,6 @@
 namespace netchannel {
 namespace {
 
-constexpr StreamId kStream = 6;
 constexpr uint64_t kToken = 0x1122334455667788;
 
 class PacketBuilderTest : public testing::Test {

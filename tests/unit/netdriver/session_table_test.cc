@@ -8,7 +8,7 @@
 namespace netchannel {
 namespace {
 
-wire::IpEndpoint Peer(uint32_t n) { return {wire::IpAddress::V4(0x0a000000 + n), 4700}; }
+wire::IpEndpoint PeerEndpoint(uint32_t n) { return {wire::IpAddress::V4(0x0a000000 + n), 4700}; }
 
 class SessionTableTest : public testing::Test {
  protected:
@@ -17,23 +17,23 @@ class SessionTableTest : public testing::Test {
 };
 
 TEST_F(SessionTableTest, FindsByHandleAndPeer) {
-  Session* session = table_.Create(Peer(1));
+  Session* session = table_.Create(PeerEndpoint(1));
   EXPECT_EQ(table_.Find(session->handle), session);
-  EXPECT_EQ(table_.FindByPeer(Peer(1)), session);
-  EXPECT_EQ(table_.FindByPeer(Peer(2)), nullptr);
+  EXPECT_EQ(table_.FindByPeer(PeerEndpoint(1)), session);
+  EXPECT_EQ(table_.FindByPeer(PeerEndpoint(2)), nullptr);
 }
 
 TEST_F(SessionTableTest, AnotherPortOfThePeerIsAnotherPeer) {
-  table_.Create(Peer(1));
-  EXPECT_EQ(table_.FindByPeer({Peer(1).address, 4701}), nullptr);
+  table_.Create(PeerEndpoint(1));
+  EXPECT_EQ(table_.FindByPeer({PeerEndpoint(1).address, 4701}), nullptr);
 }
 
 TEST_F(SessionTableTest, AHandleDoesNotOutliveItsSession) {
-  Session* session = table_.Create(Peer(1));
+  Session* session = table_.Create(PeerEndpoint(1));
   const SessionHandle old = session->handle;
   table_.Remove(*session);
   EXPECT_EQ(table_.Find(old), nullptr);
-  Session* next = table_.Create(Peer(2));
+  Session* next = table_.Create(PeerEndpoint(2));
   EXPECT_EQ(next->handle.slot, old.slot);
   EXPECT_EQ(table_.Find(old), nullptr);
 }
@@ -44,15 +44,15 @@ TEST_F(SessionTableTest, AnInvalidHandleFindsNothing) {
 }
 
 TEST_F(SessionTableTest, TheLimitIsKept) {
-  Session* first = table_.Create(Peer(1));
-  EXPECT_NE(table_.Create(Peer(2)), nullptr);
-  EXPECT_EQ(table_.Create(Peer(3)), nullptr);
+  Session* first = table_.Create(PeerEndpoint(1));
+  EXPECT_NE(table_.Create(PeerEndpoint(2)), nullptr);
+  EXPECT_EQ(table_.Create(PeerEndpoint(3)), nullptr);
   table_.Remove(*first);
-  EXPECT_NE(table_.Create(Peer(3)), nullptr);
+  EXPECT_NE(table_.Create(PeerEndpoint(3)), nullptr);
 }
 
 TEST_F(SessionTableTest, TokensNameSessionAndChannel) {
-  Session* session = table_.Create(Peer(1));
+  Session* session = table_.Create(PeerEndpoint(1));
   table_.IssueTokens(*session, 4);
   std::set<uint64_t> tokens;
   for (uint8_t i = 0; i < 4; ++i) {
@@ -66,7 +66,7 @@ TEST_F(SessionTableTest, TokensNameSessionAndChannel) {
 }
 
 TEST_F(SessionTableTest, TrimmedTokensAreNobodys) {
-  Session* session = table_.Create(Peer(1));
+  Session* session = table_.Create(PeerEndpoint(1));
   table_.IssueTokens(*session, 4);
   const uint64_t kept = session->offers[1].token, gone = session->offers[2].token;
   table_.TrimTokens(*session, 2);
@@ -76,7 +76,7 @@ TEST_F(SessionTableTest, TrimmedTokensAreNobodys) {
 }
 
 TEST_F(SessionTableTest, IssuingAgainTakesTheOldTokensBack) {
-  Session* session = table_.Create(Peer(1));
+  Session* session = table_.Create(PeerEndpoint(1));
   table_.IssueTokens(*session, 2);
   const uint64_t old = session->offers[0].token;
   table_.IssueTokens(*session, 2);
@@ -85,7 +85,7 @@ TEST_F(SessionTableTest, IssuingAgainTakesTheOldTokensBack) {
 }
 
 TEST_F(SessionTableTest, NothingIsLeftOfARemovedSession) {
-  Session* session = table_.Create(Peer(1));
+  Session* session = table_.Create(PeerEndpoint(1));
   table_.IssueTokens(*session, 16);
   table_.Remove(*session);
   EXPECT_EQ(table_.size(), 0u);

@@ -22,6 +22,8 @@
 
 namespace netchannel {
 
+constexpr StreamId kStream = 2;  // of most tests with one
+
 class TestNextHops final : public NextHops {
  public:
   std::optional<LinkHeader> Find(const wire::IpAddress& destination) override;

@@ -11,15 +11,15 @@
 namespace netchannel {
 namespace {
 
-constexpr AppClass kT = AppClass::kThroughput;
-
 ChannelChoice Choice(absl::Span<const ChannelInfo> channels, ChannelMask with_room,
                      uint32_t flow = 0) {
   return {flow, 0, channels, (ChannelMask{1} << channels.size()) - 1, with_room};
 }
 
-const std::array<ChannelInfo, 4> kFour = {
-    {{0, kT, 30, 1}, {1, kT, 20, 1}, {2, kT, 10, 1}, {3, kT, 20, 1}}};
+const std::array<ChannelInfo, 4> kFour = {{{0, AppClass::kThroughput, 30, 1},
+                                           {1, AppClass::kThroughput, 20, 1},
+                                           {2, AppClass::kThroughput, 10, 1},
+                                           {3, AppClass::kThroughput, 20, 1}}};
 
 TEST(ChannelPolicyTest, AnUnknownNameHasNoPolicy) {
   EXPECT_EQ(MakeChannelPolicy("fastest"), nullptr);
@@ -78,7 +78,9 @@ TEST(LeastBacklogPolicyTest, TheShortestQueueWithRoomIsChosen) {
 }
 
 TEST(LeastBacklogPolicyTest, EqualQueuesAreUsedInTurn) {
-  const std::array<ChannelInfo, 3> empty = {{{0, kT, 0, 1}, {1, kT, 0, 1}, {2, kT, 0, 1}}};
+  const std::array<ChannelInfo, 3> empty = {{{0, AppClass::kThroughput, 0, 1},
+                                             {1, AppClass::kThroughput, 0, 1},
+                                             {2, AppClass::kThroughput, 0, 1}}};
   const auto policy = MakeChannelPolicy("least-backlog");
   ChannelCursor cursor;
   EXPECT_EQ(policy->Choose(Choice(empty, 0b111), cursor), 0u);

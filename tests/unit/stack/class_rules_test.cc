@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "config_refusal.h"
 #include "stack/config.h"
 
 namespace netchannel {
@@ -15,11 +16,6 @@ std::vector<ClassRule> Read(absl::string_view text) {
   const auto config = ParseConfig(text, "test.toml");
   EXPECT_TRUE(config.ok()) << config.status();
   return config.ok() ? config->class_rules : std::vector<ClassRule>{};
-}
-
-std::string Refusal(absl::string_view text) {
-  const auto config = ParseConfig(text, "test.toml");
-  return config.ok() ? "accepted" : std::string(config.status().message());
 }
 
 TEST(ClassRulesTest, EveryKeyIsRead) {

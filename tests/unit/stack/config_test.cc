@@ -4,17 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "config_refusal.h"
 #include "stack/config_keys.h"
 
 namespace netchannel {
 namespace {
 
 using ::testing::HasSubstr;
-
-std::string Refusal(absl::string_view text) {
-  const auto config = ParseConfig(text, "test.toml");
-  return config.ok() ? "accepted" : std::string(config.status().message());
-}
 
 TEST(Config, NoTextIsAllDefaults) {
   const auto config = ParseConfig("", "test.toml");

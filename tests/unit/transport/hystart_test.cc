@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "test_support.h"
+
 namespace netchannel::transport {
 namespace {
 
@@ -20,8 +22,6 @@ class HyStartTest : public ::testing::Test {
   HyStart hystart_;
   PacketNumber next_ = 1;
 };
-
-constexpr Duration Ms(int64_t ms) { return Duration::Millis(ms); }
 
 TEST_F(HyStartTest, AConstantRttKeepsSlowStart) {
   for (int i = 0; i < 20; ++i) Round(Ms(40));

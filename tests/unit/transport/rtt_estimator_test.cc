@@ -3,12 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include "test_support.h"
 #include "transport/probe_timer.h"
 
 namespace netchannel::transport {
 namespace {
-
-constexpr Duration Ms(int64_t ms) { return Duration::Millis(ms); }
 
 TEST(RttEstimatorTest, TheInitialRttStandsBeforeTheFirstSample) {
   RttEstimator rtt(Ms(10), Ms(25));

@@ -13,6 +13,7 @@
 
 namespace netchannel::transport {
 
+constexpr Duration Ms(int64_t ms) { return Duration::Millis(ms); }
 constexpr Time At(Duration since_start) { return Time::FromNanos(1'000'000'000) + since_start; }
 constexpr Time AtMillis(int64_t ms) { return At(Duration::Millis(ms)); }
 constexpr Time AtMicros(int64_t us) { return At(Duration::Micros(us)); }

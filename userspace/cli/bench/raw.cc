@@ -27,7 +27,6 @@ constexpr Duration kPingTimeout =
 constexpr Duration kSpin = Duration::Micros(50);  // before a receiver of one-way traffic sleeps
 constexpr Duration kQuiet =
     Duration::Millis(200);  // after the report, for it to be asked for again
-constexpr uint64_t kSendsPerClock = 64;
 constexpr size_t kReadBuffer = 256 * 1024;
 
 template <typename T>
@@ -71,7 +70,7 @@ absl::Status Ask(RawLink& link, RawKind kind, absl::Span<const std::byte> payloa
 absl::Status SendFrames(RawLink& link, const Request& request, size_t buffer_bytes) {
   const std::vector<std::byte> buffer(std::max<size_t>(buffer_bytes, request.size),
                                       std::byte{0x5a});
-  StopRule rule(request, kSendsPerClock);
+  StopRule rule(request, StopRule::kSendsPerClock);
   size_t batch = 0;
   size_t at = 0;
   while (rule.Next()) {

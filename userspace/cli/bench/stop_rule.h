@@ -15,6 +15,8 @@ namespace netchannel::cli {
 
 class StopRule {
  public:
+  static constexpr uint64_t kSendsPerClock = 64;  // the stride of small sends
+
   StopRule(const Request& request, uint64_t stride)
       : stride_(stride),
         left_(request.count != 0 ? request.count : UINT64_MAX),

@@ -13,15 +13,14 @@ namespace netchannel::cli {
 
 namespace {
 
-constexpr uint64_t kSmallSend = 16 * 1024;  // below it the clock costs a share that counts
-constexpr uint64_t kSendsPerClock = 64;
+constexpr uint64_t kSmallSend = 16 * 1024;      // below it the clock costs a share that counts
 constexpr uint64_t kMessageBuffer = 64 * 1024;  // of the receiver of messages
 
 }  // namespace
 
 absl::StatusOr<Progress> SendOneWay(ByteStream& stream, const Request& request) {
   const std::vector<std::byte> buffer(request.size, std::byte{0x5a});
-  StopRule rule(request, request.size < kSmallSend ? kSendsPerClock : 1);
+  StopRule rule(request, request.size < kSmallSend ? StopRule::kSendsPerClock : 1);
   Progress done;
   const Time start = Now();
   while (rule.Next()) {
