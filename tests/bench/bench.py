@@ -11,9 +11,11 @@ import sys
 import connections
 import daemons
 import idles
+import isolation
 import messages
 import pingpongs
 import redis_runs
+import stalled_reader
 import streams
 import tcp_channels
 
@@ -22,8 +24,8 @@ CATALOGUE = {
     "stream-1500": lambda c: streams.rows(c, 1500),
     "stream-3484": lambda c: streams.rows(c, 3484),
     "stream-9000": lambda c: streams.rows(c, 9000),
-    "messages-64": lambda c: messages.rows(c, 64),
-    "messages-4096": lambda c: messages.rows(c, 4096),
+    "messages-64": lambda c: messages.rows(c, "messages-64", 64),
+    "messages-4096": lambda c: messages.rows(c, "messages-4096", 4096),
     "pingpong-spin": lambda c: pingpongs.rows(c, "spin"),
     "pingpong-block": lambda c: pingpongs.rows(c, "block"),
     "idle-cpu": idles.cpu_rows,
@@ -37,6 +39,12 @@ CATALOGUE = {
     "redis-paper": redis_runs.paper_rows,
     "connections": connections.rows,
     "tcp-channels": tcp_channels.rows,
+    "isolation-1": lambda c: isolation.rows(c, 1),
+    "isolation-4": lambda c: isolation.rows(c, 4),
+    "isolation-8": lambda c: isolation.rows(c, 8),
+    "isolation-automatic": isolation.automatic_rows,
+    "stalled-reader": stalled_reader.rows,
+    "short-unlimited": lambda c: messages.rows(c, "short-unlimited", 4096),
 }
 ROUNDS = 5  # medians of so many
 
@@ -65,6 +73,8 @@ def parse_arguments():
     parser.add_argument("--binary", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--json", metavar="FILE", help="one object a line, beside the table")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="runs of each, in turns (default 5)")
+    parser.add_argument("--stall-seconds", type=float, default=stalled_reader.STALL_SECONDS,
+                        help="how long stalled-reader's reader stops (default 60, which is what is promised)")
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
     context = parser.parse_args()
     # The measuring programs, in the build directory of the binary.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""messages-SIZE: one send() a message on one socket, MTU 1500, offloads off. No delay is added to a lone
+"""messages-SIZE, and short-unlimited (4 KB): one send() a message on one socket, MTU 1500, offloads off. No delay is added to a lone
 message: kernel TCP runs with TCP_NODELAY. The receiver reads into 64 KiB as the bytes come, at both stacks. What kernel TCP
 does when it may delay (Nagle) is shown for information."""
 from compare import compare, in_turns
@@ -7,11 +7,10 @@ from measure import measure
 from topology import Link
 
 MTU = 1500
-TIMES_KERNEL_TCP = {64: 20.0, 4096: 1.0}
+TIMES_KERNEL_TCP = {"messages-64": 20.0, "messages-4096": 1.0, "short-unlimited": 1.15}
 
 
-def rows(context, size):
-    name = f"messages-{size}"
+def rows(context, name, size):
     with Link(MTU, xdp=True) as xdp, Link(MTU) as plain:
         def run(link, over, *flags):
             return lambda: measure(context.binary, link, "messages", over, both=flags,
@@ -23,6 +22,6 @@ def rows(context, size):
             run(plain, "tcp", *cubic))
     unit = "million/s"
     return [
-        compare(name, unit, ours, tcp, "kernel TCP, offloads off", TIMES_KERNEL_TCP[size], True),
+        compare(name, unit, ours, tcp, "kernel TCP, offloads off", TIMES_KERNEL_TCP[name], True),
         compare(f"{name}-nagle", unit, ours, nagle, "kernel TCP, offloads off, Nagle", None, True),
     ]
