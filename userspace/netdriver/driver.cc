@@ -114,11 +114,29 @@ bool Driver::Enqueue(Time now, SessionHandle handle, uint8_t channel, const Segm
   Session* session = impl_->sessions.Find(handle);
   if (session == nullptr || channel >= session->channels.size()) return false;
   PacketChannel& to = *session->channels[channel];
-  if (!to.Enqueue(segment)) return false;
+  if (!to.Enqueue(now, segment)) return false;
   impl_->active.Add(to);
   impl_->last_now = now;
   impl_->transmitter.SetHasWork();
   return true;
+}
+
+bool Driver::OpenChannel(SessionHandle handle, uint8_t channel) {
+  Session* session = impl_->sessions.Find(handle);
+  return session != nullptr && impl_->life.OpenChannel(*session, channel);
+}
+
+bool Driver::CloseChannel(SessionHandle handle, uint8_t channel) {
+  Session* session = impl_->sessions.Find(handle);
+  if (session == nullptr || !impl_->life.CloseChannel(*session, channel)) return false;
+  impl_->transmitter.SetHasWork();
+  return true;
+}
+
+void Driver::SomeSessions(uint32_t& cursor, size_t most, std::vector<SessionHandle>& out) const {
+  cursor = impl_->sessions.Visit(cursor, most, [&out](const Session& session) {
+    if (session.up) out.push_back(session.handle);
+  });
 }
 
 void Driver::OnPacket(Time now, uint32_t lane, const RxPacket& packet, std::vector<Delivery>& out) {
@@ -178,6 +196,12 @@ void Driver::SteerLane(uint32_t lane, AppClass app_class, uint32_t via) {
 }
 
 AppClass Driver::LaneClass(uint32_t lane) const { return impl_->lanes.class_of(lane); }
+
+void Driver::LaneOccupancy(uint32_t lane, uint64_t* polls, uint64_t* full) const {
+  const LaneSet::Occupancy occupancy = impl_->lanes.occupancy(lane);
+  *polls = occupancy.polls;
+  *full = occupancy.full;
+}
 
 uint32_t Driver::LaneVia(uint32_t lane) const { return impl_->lanes.via(lane); }
 

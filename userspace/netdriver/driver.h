@@ -64,6 +64,15 @@ class Driver final : public NetDriver {
   // False when the channel is full or gone: nothing was taken.
   bool Enqueue(Time now, SessionHandle session, uint8_t channel, const Segment& segment) override;
 
+  // Makes and removes channels of a living session, while traffic flows and without loss
+  // (netdriver/packet_channel.h). False: it is so already, the channel has failed, or it is the
+  // last open one of its class.
+  bool OpenChannel(SessionHandle session, uint8_t channel);
+  bool CloseChannel(SessionHandle session, uint8_t channel);
+  // The sessions that are up, a few at a time: at most `most` from where `cursor` stands, which
+  // moves on, and begins anew behind the last one.
+  void SomeSessions(uint32_t& cursor, size_t most, std::vector<SessionHandle>& out) const;
+
   // One received frame. Appends what it delivered; the deliveries point into `packet`.
   void OnPacket(Time now, uint32_t lane, const RxPacket& packet, std::vector<Delivery>& out);
   // Writes at most `budget` packets into the lanes, latency class first, and flushes them. Returns
@@ -81,6 +90,8 @@ class Driver final : public NetDriver {
   // socket (its own index: its own).
   void SteerLane(uint32_t lane, AppClass app_class, uint32_t via);
   AppClass LaneClass(uint32_t lane) const;
+  // Polls since the beginning in which the lane was sent on, and in which it was full.
+  void LaneOccupancy(uint32_t lane, uint64_t* polls, uint64_t* full) const;
   uint32_t LaneVia(uint32_t lane) const;
   // Sessions with peers that are denied now end: here with EHOSTUNREACH, there with a CLOSE. New
   // ones begin no more (Absence::kDenied).

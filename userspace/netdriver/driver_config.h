@@ -19,6 +19,7 @@ struct DriverConfig {
   wire::LocalAddresses addresses;  // our own; peers of their families can be reached
   uint16_t base_port = 0;          // lane i is UDP port base_port + i
   uint8_t channels_per_class = 1;  // 1..8 of each class; both ends: the minimum
+  uint8_t open_per_class = 8;      // of them open at first (Driver::OpenChannel); at least 1
   // Packet sizes are those for IPv4; to IPv6 peers the driver sends less by the longer IP header.
   transport::ConnectionConfig connection;
   ByteCount channel_backlog_limit = 256 * 1024;  // Enqueue refuses above it

@@ -15,7 +15,7 @@ LaneSet::LaneSet(absl::Span<Lane* const> lanes) {
   for (Lane* lane : lanes) {
     const bool latency = lane->info().app_class == static_cast<uint8_t>(AppClass::kLatency);
     const AppClass app_class = latency ? AppClass::kLatency : AppClass::kThroughput;
-    lanes_.push_back(State{lane, size(), app_class});
+    lanes_.push_back(State{.lane = lane, .via = size(), .app_class = app_class, .occupancy = {}});
   }
   SortByClass();
 }
@@ -72,6 +72,9 @@ void LaneSet::FlushAll() {
   for (State& state : lanes_) {
     if (state.unflushed) state.unflushed = !state.lane->Flush();
     needs_poll_ |= state.unflushed || state.blocked;
+    state.occupancy.polls += state.used ? 1 : 0;
+    state.occupancy.full += state.used && state.blocked ? 1 : 0;
+    state.used = false;
   }
 }
 

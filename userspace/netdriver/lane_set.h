@@ -52,6 +52,7 @@ class LaneSet {
   absl::Span<std::byte> Reserve(uint32_t lane) {
     State& state = lanes_[lanes_[lane].via];
     if (state.blocked) return {};
+    state.used = true;
     const absl::Span<std::byte> buffer = state.lane->Reserve();
     if (!buffer.empty()) return buffer;
     return ReserveAfterFlush(state);
@@ -61,6 +62,12 @@ class LaneSet {
     state.lane->Submit(length);
     state.unflushed = true;
   }
+
+  // Polls since the beginning in which the lane was sent on, and those in which it had no buffer.
+  struct Occupancy {
+    uint64_t polls = 0, full = 0;
+  };
+  Occupancy occupancy(uint32_t lane) const { return lanes_[lane].occupancy; }
 
   // Lanes that were blocked may have buffers again.
   void BeginPoll();
@@ -75,6 +82,8 @@ class LaneSet {
     AppClass app_class;
     bool unflushed = false;
     bool blocked = false;
+    bool used = false;  // in this poll
+    Occupancy occupancy;
   };
 
   void SortByClass();

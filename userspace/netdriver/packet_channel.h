@@ -6,6 +6,15 @@
 // do is on the driver's active list (active_channels.h); otherwise its timer stands at the
 // transport's next timeout. An idle channel costs nothing but its memory.
 //
+//   open      takes segments                    <-> Open, Close, while traffic flows
+//   draining  takes no more: what it has, it delivers; the peer's packets are acknowledged
+//   resting   nothing on its way for kLinger: the transport connection is gone, and its memory
+//   failed    the transport has given up; for good
+//
+// Which of our channels are open is our own matter, the peer is not told: it may send on any
+// channel at any time, and a resting one is made again by its first packet or ours, with a new
+// connection that goes on with the packet numbers (channel_epoch.h).
+//
 // Owner: its session. Thread: the one that runs the driver. Errors: ReceiveResult; failed() once
 // the transport has given up.
 #pragma once
@@ -16,6 +25,7 @@
 
 #include "base/intrusive_list.h"
 #include "base/timer_wheel.h"
+#include "netdriver/channel_epoch.h"
 #include "netdriver/event_queue.h"
 #include "netdriver/lane_set.h"
 #include "netdriver/peer_path.h"
@@ -62,31 +72,49 @@ enum class TransmitResult : uint8_t {
   kBlocked,  // the lane has no buffer
 };
 
+enum class ChannelState : uint8_t { kOpen, kDraining, kResting, kFailed };
+const char* ChannelStateName(ChannelState state);  // "open", "draining", "resting", "failed"
+
 class PacketChannel {
  public:
-  // `path` and `info` belong to the session and outlive the channel.
+  // Several round trips, and several probe timeouts, on any path: what was lost of the last packets
+  // is found out while the connection still knows of it.
+  static constexpr Duration kLinger = Duration::Seconds(1);
+
+  // `config`, `path` and `info` belong to the session and outlive the channel. It rests, and is
+  // open when `open` says so.
   PacketChannel(Session* session, const ChannelPlan& plan,
-                const transport::ConnectionConfig& config, PeerPath* path, ChannelInfo* info,
-                ByteCount backlog_limit, Time now);
+                const transport::ConnectionConfig* config, PeerPath* path, ChannelInfo* info,
+                ByteCount backlog_limit, bool open);
   PacketChannel(const PacketChannel&) = delete;
   PacketChannel& operator=(const PacketChannel&) = delete;
 
   Session& session() const { return *session_; }
   const ChannelPlan& plan() const { return plan_; }
   AppClass app_class() const { return plan_.app_class; }
-  transport::Connection& connection() { return connection_; }
-  const transport::Connection& connection() const { return connection_; }
+  ChannelState state() const;
+  // Null while it rests.
+  transport::Connection* connection() { return connection_ ? &*connection_ : nullptr; }
+  const transport::Connection* connection() const { return connection_ ? &*connection_ : nullptr; }
 
   bool failed() const { return failed_; }
+  bool is_open() const { return info_->open; }
+  void Open();
+  void Close();
+  // When it may Rest, as far as it knows now; infinite while it is open or rests.
+  Time rest_at() const;
+  // Forgets the connection. What it still held is appended to `left`, for other channels: nothing,
+  // unless it was held back for all of kLinger.
+  void Rest(std::vector<Segment>& left);
   // Takes no packets and no segments from here on.
   void SetFailed();
 
   // Data above the backlog limit is refused, control segments only by the transport's own bound.
-  bool Enqueue(const Segment& segment);
+  bool Enqueue(Time now, const Segment& segment);
   // Segments of another channel that failed: whatever the backlog.
-  bool EnqueueMoved(const Segment& segment);
+  bool EnqueueMoved(Time now, const Segment& segment);
   // Something that the peer must acknowledge, to learn whether it is there.
-  void EnqueuePing();
+  void EnqueuePing(Time now);
 
   // Appends the packet's deliveries and the acknowledged segments. `scratch` holds one record at a
   // time.
@@ -108,16 +136,21 @@ class PacketChannel {
     ByteCount max_payload;
   };
   std::optional<Room> Reserve(LaneSet& lanes);
+  // The connection, made when it rests.
+  transport::Connection& Wake(Time now);
   void RefreshHeaders();
   void RefreshInfo();
   void DrainAcked(EventQueue& events);
 
   Session* session_;
   ChannelPlan plan_;
+  const transport::ConnectionConfig* config_;
   PeerPath* path_;
   ChannelInfo* info_;
   ByteCount backlog_limit_;
-  transport::Connection connection_;
+  std::optional<transport::Connection> connection_;
+  ChannelEpoch epoch_;
+  Time last_used_;  // a packet or segment, either way
   wire::DatagramHeader headers_;
   uint32_t path_generation_;
   bool failed_ = false;

@@ -55,6 +55,7 @@ struct Session {
   uint32_t references = 0;
 
   PeerPath path;
+  transport::ConnectionConfig connection;  // of its channels; fixed once up
   std::array<LaneOffer, wire::kMaxChannels> offers;
   uint8_t offer_count = 0;
   std::vector<std::unique_ptr<PacketChannel>> channels;  // empty until up

@@ -2,6 +2,7 @@
 #include "netdriver/session_life.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
 
@@ -59,8 +60,9 @@ void SessionLife::BringUp(Time now, Session& session, const wire::Hello& peer) {
   session.up = true;
   session.attempt.reset();
   session.since = session.last_received = session.last_ping = session.unused_since = now;
-  const transport::ConnectionConfig config = ConnectionFor(session, peer);
+  session.connection = ConnectionFor(session, peer);
   session.infos.resize(session.offer_count);
+  std::array<uint8_t, kAppClasses> made{};
   session.channels.reserve(session.offer_count);
   for (uint8_t i = 0; i < session.offer_count; ++i) {
     const LaneOffer& own = session.offers[i];
@@ -71,9 +73,10 @@ void SessionLife::BringUp(Time now, Session& session, const wire::Hello& peer) {
                            .peer_token = peer.channels[i].token,
                            .local = LocalEnd(session, own.lane),
                            .remote = {session.peer.address, peer.channels[i].lane_port}};
-    session.channels.push_back(std::make_unique<PacketChannel>(&session, plan, config,
-                                                               &session.path, &session.infos[i],
-                                                               config_.channel_backlog_limit, now));
+    const bool open = made[static_cast<size_t>(own.app_class)]++ < config_.open_per_class;
+    session.channels.push_back(
+        std::make_unique<PacketChannel>(&session, plan, &session.connection, &session.path,
+                                        &session.infos[i], config_.channel_backlog_limit, open));
   }
   sessions_->RegisterPeerTokens(session);
   RearmSession(session);
@@ -96,7 +99,7 @@ void SessionLife::Remove(Session& session) {
 
 void SessionLife::SendClose(Time now, Session& session, wire::CloseCode code) {
   for (const auto& channel : session.channels) {
-    if (channel->failed()) continue;
+    if (!channel->is_open()) continue;
     channel->TransmitClose(now, *lanes_, code);
     return;
   }
@@ -135,26 +138,74 @@ void SessionLife::KeepAlive(Time now, Session& session) {
   if (now - std::max(session.last_received, session.last_ping) < config_.keepalive_interval) return;
   session.last_ping = now;
   for (const auto& channel : session.channels) {
-    if (channel->failed()) continue;
-    channel->EnqueuePing();
+    if (!channel->is_open()) continue;
+    channel->EnqueuePing(now);
     active_->Add(*channel);
     return;
   }
 }
 
 void SessionLife::RearmChannel(PacketChannel& channel, Time earliest) {
-  channel_timers_.Schedule(channel.timer, std::max(channel.connection().NextTimeout(), earliest));
+  if (channel.connection() == nullptr) return;  // it has been closed and rests
+  Time next = channel.connection()->NextTimeout();
+  // In flight: the transport finds out first what becomes of it.
+  if (channel.connection()->bytes_in_flight() == 0) next = std::min(next, channel.rest_at());
+  channel_timers_.Schedule(channel.timer, std::max(next, earliest));
 }
 
 void SessionLife::OnChannelTimer(Time now, PacketChannel& channel) {
-  const uint64_t probes = channel.connection().stats().ptos;
-  channel.connection().OnTimer(now);
-  if (channel.connection().state() == transport::ConnectionState::kDead) {
+  if (channel.connection() == nullptr) return;
+  transport::Connection& connection = *channel.connection();
+  const uint64_t probes = connection.stats().ptos;
+  connection.OnTimer(now);
+  if (connection.state() == transport::ConnectionState::kDead) {
     FailChannel(now, channel);
     return;
   }
-  if (channel.connection().stats().ptos != probes) PingAnother(now, channel);
+  if (now >= channel.rest_at() && connection.bytes_in_flight() == 0) {
+    RestChannel(now, channel);
+    return;
+  }
+  if (connection.stats().ptos != probes) PingAnother(now, channel);
   active_->Add(channel);
+}
+
+void SessionLife::RestChannel(Time now, PacketChannel& channel) {
+  active_->Remove(channel);
+  channel.Rest(channel.session().orphans);
+  PlaceOrphans(now, channel.session());
+}
+
+bool SessionLife::OpenChannel(Session& session, uint8_t index) {
+  if (index >= session.channels.size()) return false;
+  PacketChannel& channel = *session.channels[index];
+  if (channel.failed() || channel.is_open()) return false;
+  channel.Open();
+  return true;
+}
+
+bool SessionLife::CloseChannel(Session& session, uint8_t index) {
+  if (index >= session.channels.size()) return false;
+  PacketChannel& channel = *session.channels[index];
+  if (!channel.is_open()) return false;
+  const bool last = std::none_of(session.infos.begin(), session.infos.end(), [&](const auto& info) {
+    return info.open && info.app_class == channel.app_class() && info.index != index;
+  });
+  if (last) return false;
+  channel.Close();
+  // So that its timer, which knows of the rest from here on, is set.
+  if (channel.connection() != nullptr) active_->Add(channel);
+  return true;
+}
+
+void SessionLife::KeepClassOpen(Session& session, AppClass app_class) {
+  PacketChannel* spare = nullptr;
+  for (const auto& channel : session.channels) {
+    if (channel->app_class() != app_class || channel->failed()) continue;
+    if (channel->is_open()) return;
+    if (spare == nullptr) spare = channel.get();
+  }
+  if (spare != nullptr) spare->Open();
 }
 
 void SessionLife::PingAnother(Time now, const PacketChannel& silent) {
@@ -162,9 +213,10 @@ void SessionLife::PingAnother(Time now, const PacketChannel& silent) {
   const Duration silence = now - session.last_received;
   if (silence < config_.connection.user_timeout / kPingAfter) return;
   for (const auto& channel : session.channels) {
-    const bool waits_already = channel->connection().bytes_in_flight() > 0;
+    const bool waits_already =
+        channel->connection() != nullptr && channel->connection()->bytes_in_flight() > 0;
     if (channel.get() == &silent || channel->failed() || waits_already) continue;
-    channel->EnqueuePing();
+    channel->EnqueuePing(now);
     active_->Add(*channel);
     return;
   }
@@ -182,20 +234,21 @@ void SessionLife::FailChannel(Time now, PacketChannel& channel) {
     TakeDown(session, ETIMEDOUT);
     return;
   }
-  while (const auto segment = channel.connection().TakeUnacknowledged()) {
+  KeepClassOpen(session, channel.app_class());
+  while (const auto segment = channel.connection()->TakeUnacknowledged()) {
     session.orphans.push_back(*segment);
   }
-  PlaceOrphans(session);
+  PlaceOrphans(now, session);
 }
 
-void SessionLife::PlaceOrphans(Session& session) {
+void SessionLife::PlaceOrphans(Time now, Session& session) {
   size_t placed = 0;
   size_t turn = 0;
   size_t refused = 0;
   const size_t channels = session.channels.size();
   while (placed < session.orphans.size() && refused < channels) {
     PacketChannel& channel = *session.channels[turn++ % channels];
-    if (channel.EnqueueMoved(session.orphans[placed])) {
+    if (channel.EnqueueMoved(now, session.orphans[placed])) {
       active_->Add(channel);
       ++placed;
       refused = 0;

@@ -59,8 +59,12 @@ class SessionLife {
   void RearmChannel(PacketChannel& channel, Time earliest);
   // A session's timer is due, once it is up.
   void OnSessionTimer(Time now, Session& session);
-  // Hands segments of failed channels to live ones with room.
-  void PlaceOrphans(Session& session);
+  // Hands segments of failed channels to open ones with room.
+  void PlaceOrphans(Time now, Session& session);
+
+  // While traffic flows. False: it is so already, cannot be, or is the last open one of its class.
+  bool OpenChannel(Session& session, uint8_t index);
+  bool CloseChannel(Session& session, uint8_t index);
 
   TimerWheel& session_timers() { return session_timers_; }
   TimerWheel& channel_timers() { return channel_timers_; }
@@ -70,7 +74,10 @@ class SessionLife {
  private:
   transport::ConnectionConfig ConnectionFor(const Session& session, const wire::Hello& peer) const;
   void FailChannel(Time now, PacketChannel& channel);
+  void RestChannel(Time now, PacketChannel& channel);
   void PingAnother(Time now, const PacketChannel& silent);
+  // A class keeps an open channel as long as one has not failed.
+  void KeepClassOpen(Session& session, AppClass app_class);
   void RearmSession(Session& session);
   void KeepAlive(Time now, Session& session);
 

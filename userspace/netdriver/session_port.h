@@ -87,6 +87,10 @@ struct ChannelInfo {
   AppClass app_class = AppClass::kThroughput;
   ByteCount backlog = 0;   // bytes enqueued and not yet sent
   ByteCount capacity = 0;  // bytes that may be enqueued now
+  bool open = true;        // false: takes nothing until it is opened (again)
+  bool failed = false;     // for good
+  uint32_t lane = 0;       // ours, that it runs over
+  ByteCount taken = 0;     // bytes enqueued since the session came up
 };
 
 class SessionPort {

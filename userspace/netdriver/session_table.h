@@ -11,6 +11,7 @@
 // Owner: the driver. Thread: the one that runs it. Errors: Create gives nullptr at the limit.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -58,6 +59,16 @@ class SessionTable {
 
   size_t size() const { return slots_.size(); }
   size_t token_count() const { return tokens_.size() + peer_tokens_.size(); }
+  // Calls `see` for at most `most` slots' sessions from slot `from` on; where to go on: 0 behind
+  // the last.
+  template <typename F>
+  uint32_t Visit(uint32_t from, size_t most, F see) const {
+    const size_t end = std::min(slots_.size(), from + most);
+    for (size_t i = from; i < end; ++i) {
+      if (slots_[i].session != nullptr) see(std::as_const(*slots_[i].session));
+    }
+    return end == slots_.size() ? 0 : static_cast<uint32_t>(end);
+  }
   // In the order of slots; control plane.
   std::vector<Session*> All() const { return slots_.All(); }
 

@@ -7,19 +7,23 @@ namespace netchannel {
 namespace {
 
 ChannelStatus StatusOf(const PacketChannel& channel) {
-  const transport::Connection& connection = channel.connection();
-  return {.index = channel.plan().index,
-          .app_class = channel.app_class(),
-          .lane = channel.plan().lane,
-          .peer_port = channel.plan().remote.port,
-          .failed = channel.failed(),
-          .backlog = connection.queued_bytes(),
-          .bytes_in_flight = connection.bytes_in_flight(),
-          .congestion_window = connection.congestion_window(),
-          .packet_size = connection.packet_size(),
-          .smoothed_rtt = connection.smoothed_rtt(),
-          .min_rtt = connection.min_rtt(),
-          .stats = connection.stats()};
+  ChannelStatus status;
+  status.index = channel.plan().index;
+  status.app_class = channel.app_class();
+  status.lane = channel.plan().lane;
+  status.peer_port = channel.plan().remote.port;
+  status.state = ChannelStateName(channel.state());
+  status.failed = channel.failed();
+  if (const transport::Connection* connection = channel.connection()) {
+    status.backlog = connection->queued_bytes();
+    status.bytes_in_flight = connection->bytes_in_flight();
+    status.congestion_window = connection->congestion_window();
+    status.packet_size = connection->packet_size();
+    status.smoothed_rtt = connection->smoothed_rtt();
+    status.min_rtt = connection->min_rtt();
+    status.stats = connection->stats();
+  }
+  return status;
 }
 
 }  // namespace

@@ -17,8 +17,9 @@ namespace netchannel {
 struct ChannelStatus {
   uint8_t index = 0;
   AppClass app_class = AppClass::kThroughput;
-  uint32_t lane = 0;       // ours
-  uint16_t peer_port = 0;  // of the peer's lane
+  uint32_t lane = 0;           // ours
+  uint16_t peer_port = 0;      // of the peer's lane
+  const char* state = "open";  // open, draining, resting, failed
   bool failed = false;
   ByteCount backlog = 0;  // bytes enqueued and not yet sent
   ByteCount bytes_in_flight = 0;

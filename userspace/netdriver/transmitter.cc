@@ -50,7 +50,7 @@ size_t Transmitter::ServeClass(Time now, AppClass app_class, size_t budget) {
 size_t Transmitter::ServeChannel(Time now, PacketChannel& channel, size_t budget, bool* blocked) {
   Session& session = channel.session();
   session.path.Refresh(*hops_, session.peer.address);
-  if (!session.orphans.empty()) life_->PlaceOrphans(session);
+  if (!session.orphans.empty()) life_->PlaceOrphans(now, session);
   size_t sent = 0;
   TransmitResult result = TransmitResult::kSent;
   while (sent < budget) {

@@ -28,8 +28,8 @@ GroupKey KeyOf(SessionHandle session, AppClass app_class) {
   return {session.slot, session.generation, static_cast<uint8_t>(app_class)};
 }
 
-// Channels that a flow of `app_class` may use: those of its class; of any class when there are
-// none.
+// Open channels that a flow of `app_class` may use: those of its class; of any class when there
+// are none.
 struct Masks {
   ChannelMask candidates = 0;
   ChannelMask with_room = 0;
@@ -38,6 +38,7 @@ Masks MasksOf(absl::Span<const ChannelInfo> channels, AppClass app_class) {
   Masks own, any;
   const size_t count = std::min(channels.size(), kMaxSchedulableChannels);
   for (size_t i = 0; i < count; ++i) {
+    if (!channels[i].open) continue;
     const ChannelMask bit = ChannelMask{1} << i;
     const ChannelMask room = channels[i].capacity > 0 ? bit : 0;
     any.candidates |= bit;

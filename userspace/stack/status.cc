@@ -138,7 +138,7 @@ Json ChannelPart(const ChannelStatus& channel) {
           {"class", ClassName(channel.app_class)},
           {"lane", channel.lane},
           {"peer_port", channel.peer_port},
-          {"state", channel.failed ? "failed" : "open"},
+          {"state", channel.state},
           {"backlog_bytes", channel.backlog},
           {"in_flight_bytes", channel.bytes_in_flight},
           {"cwnd_bytes", channel.congestion_window},

@@ -48,6 +48,7 @@ SessionStatus StatusOf(const Session& session) {
     } else {
       channel.index = i;
       channel.failed = true;
+      channel.state = "failed";
     }
   }
   return status;
