@@ -58,6 +58,7 @@ struct XdpDevice::Impl {
 
   absl::Status Start();
   void Lay();
+  void StartThreads();
   absl::Status InsertEntries();
   uint32_t SlotOf(size_t lane) const;
   absl::Status OpenSockets();
@@ -73,7 +74,8 @@ struct XdpDevice::Impl {
   std::vector<std::unique_ptr<xdp::QueuePort>> ports;
   std::vector<std::unique_ptr<XdpLane>> lanes;
   std::vector<Lane*> lane_views;
-  std::unique_ptr<xdp::XskSet> sockets;  // after what it points into
+  std::vector<std::unique_ptr<xdp::ChannelThread>> threads;  // before the lanes' counters go
+  std::unique_ptr<xdp::XskSet> sockets;                      // after what it points into
   xdp::PortReservation reserved_ports;
   std::vector<wire::IpAddress> inserted_addresses;
   bool entries_inserted = false;
@@ -112,8 +114,24 @@ absl::Status XdpDevice::Impl::Start() {
     lane_views.push_back(lanes.back().get());
     tx_base += uint64_t{budget.LaneTxChunks()} * xdp::kChunkSize;
   }
+  StartThreads();
   if (auto status = OpenSockets(); !status.ok()) return status;
   return InsertEntries();
+}
+
+void XdpDevice::Impl::StartThreads() {
+  for (uint32_t i = 0; i < config.channel_threads; ++i) {
+    const std::optional<uint32_t> cpu =
+        i < config.thread_cpus.size() ? std::make_optional(config.thread_cpus[i]) : std::nullopt;
+    threads.push_back(std::make_unique<xdp::ChannelThread>(i, cpu, config.thread_spin));
+  }
+  // A latency packet goes without the hand-over.
+  uint32_t next = 0;
+  for (size_t i = 0; !threads.empty() && i < lanes.size(); ++i) {
+    if (config.lanes[i].app_class != AppClass::kThroughput) continue;
+    xdp::ChannelThread& thread = *threads[next++ % threads.size()];
+    if (!thread.full()) lanes[i]->UseThread(&thread);
+  }
 }
 
 // Fixes the budget, and gives each queue its share of the UMEM. Receive chunks come first, lanes'
@@ -228,6 +246,10 @@ XdpDevice::~XdpDevice() {
 absl::Span<Lane* const> XdpDevice::lanes() const { return impl_->lane_views; }
 
 absl::Span<const std::unique_ptr<XdpLane>> XdpDevice::xdp_lanes() const { return impl_->lanes; }
+
+absl::Span<const std::unique_ptr<xdp::ChannelThread>> XdpDevice::channel_threads() const {
+  return impl_->threads;
+}
 
 absl::StatusOr<bool> XdpDevice::Supervise(Time now) {
   uint64_t in_flight = 0;

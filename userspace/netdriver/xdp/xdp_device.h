@@ -50,6 +50,11 @@ struct XdpDeviceConfig {
   xdp::ModePreference mode = xdp::ModePreference::kAuto;
   uint32_t rx_ring = 1024;  // descriptors a lane, and of a queue's fill ring; a power of two
   uint32_t tx_ring = 512;   // descriptors a lane; a power of two
+  // Threads that make the kernel send, for throughput lanes in turns (channel_thread.h); 0: who
+  // runs the stack does it. `thread_cpus`: where each is to run, or fewer: the kernel chooses.
+  uint32_t channel_threads = 0;
+  std::vector<uint32_t> thread_cpus;
+  Duration thread_spin = Duration::Micros(50);
   Duration stall_limit = Duration::Seconds(5);  // in flight without a completion: rebuild
 };
 
@@ -73,6 +78,8 @@ class XdpDevice {
 
   absl::Span<Lane* const> lanes() const;
   absl::Span<const std::unique_ptr<XdpLane>> xdp_lanes() const;
+
+  absl::Span<const std::unique_ptr<xdp::ChannelThread>> channel_threads() const;
 
   // Looks for lanes whose completions have stopped, and makes all sockets anew if there is one:
   // packets in flight are lost, borrowed ones stay valid. True when it did: the lanes' wait_fd()

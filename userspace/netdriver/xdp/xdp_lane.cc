@@ -2,7 +2,6 @@
 #include "netdriver/xdp/xdp_lane.h"
 
 #include <algorithm>
-#include <cerrno>
 
 #include "netdriver/xdp/udp_port.h"
 
@@ -10,10 +9,6 @@ namespace netchannel {
 namespace {
 
 using xdp::kChunkSize;
-
-// Kicks that a Flush makes at most: the kernel takes 32 descriptors or more each, and a kick that
-// drops a packet (EBUSY) counts as progress. What is left then waits for the next Flush.
-constexpr int kMaxKicks = 64;
 
 void StartPacket(RxPacket* packet) {
   packet->chunk_count = 0;
@@ -43,9 +38,16 @@ XdpLane::XdpLane(const LaneInfo& info, uint16_t udp_port, absl::Span<std::byte> 
 void XdpLane::Attach(xdp::Xsk* xsk, bool zero_copy) {
   xsk_ = xsk;
   zero_copy_ = zero_copy;
+  if (thread_ != nullptr) thread_->Set(place_, xsk, zero_copy);
+}
+
+void XdpLane::UseThread(xdp::ChannelThread* thread) {
+  thread_ = thread;
+  place_ = thread->Add(&tx_counters_);
 }
 
 void XdpLane::Detach() {
+  if (thread_ != nullptr) thread_->Set(place_, nullptr, false);
   GiveBackChunks(&partial_);
   skipping_ = false;
   reserved_ = false;
@@ -172,46 +174,19 @@ bool XdpLane::Flush() {
 }
 
 bool XdpLane::Kick() {
-  if (zero_copy_) {
-    // The driver takes the ring's content by itself once it is awake.
-    if (xsk_->tx_queued() > 0 && xsk_ring_prod__needs_wakeup(&xsk_->tx)) {
-      ++stats_.tx_kicks;
-      const int error = xsk_->KickTx();
-      if (error != 0) return OnKickError(error);
-    }
-    return true;
-  }
-  uint32_t queued = xsk_->tx_queued();
-  for (int kick = 0; queued > 0 && kick < kMaxKicks; ++kick) {
-    ++stats_.tx_kicks;
-    const int error = xsk_->KickTx();
-    const uint32_t left = xsk_->tx_queued();
-    // EAGAIN with progress is the budget of one call.
-    if (error != 0 && !(error == EAGAIN && left < queued) && !OnKickError(error)) return false;
-    queued = left;
-  }
-  return queued == 0;
-}
-
-// True when the rest may be tried at once.
-bool XdpLane::OnKickError(int error) {
-  switch (error) {
-    case EBUSY:  // dropped below us, and completed
-      ++stats_.tx_dropped;
-      return true;
-    case EAGAIN:
-    case ENOBUFS:
-    case ENOMEM:
-      ++stats_.tx_again;
-      return false;
-    default:
-      ++stats_.tx_errors;
-      return false;
-  }
+  if (thread_ == nullptr) return xdp::KickUntilEmpty(*xsk_, zero_copy_, tx_counters_);
+  if (xsk_->tx_queued() == 0) return true;
+  const bool failed = thread_->last_try_failed(place_);
+  thread_->Ring(place_);
+  return !failed;
 }
 
 LaneStats XdpLane::ReadStats() const {
   LaneStats stats = stats_;
+  stats.tx_kicks = tx_counters_.kicks;
+  stats.tx_again = tx_counters_.again;
+  stats.tx_dropped = tx_counters_.dropped;
+  stats.tx_errors += tx_counters_.errors;
   if (xsk_ == nullptr) return stats;
   const xdp_statistics kernel = xsk_->statistics();
   stats.rx_dropped = kernel.rx_dropped;

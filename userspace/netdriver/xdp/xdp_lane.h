@@ -3,10 +3,7 @@
 // A Lane (netdriver/device.h) over one AF_XDP socket. Receive reads batches of descriptors and puts
 // multi-buffer packets together; Reserve, Submit and Flush fill and push the TX ring.
 //
-// Copy mode: the kernel sends within the caller's sendto, a bounded number of descriptors each, so
-// Flush kicks until the ring is empty or the kernel says EAGAIN (its completion ring or the
-// socket's buffer is full: the peer has not let go of earlier packets). Zero-copy: the driver sends
-// by itself, and is kicked only when it asks for it.
+// Flush makes the kernel send (tx_kick.h), or has a channel thread do it (channel_thread.h).
 //
 // Owner: XdpDevice. Thread: one at a time, the same for all lanes of a queue. Errors: counted in
 // LaneStats.
@@ -15,7 +12,9 @@
 #include <cstdint>
 
 #include "netdriver/device.h"
+#include "netdriver/xdp/channel_thread.h"
 #include "netdriver/xdp/queue_port.h"
+#include "netdriver/xdp/tx_kick.h"
 #include "netdriver/xdp/tx_pool.h"
 #include "netdriver/xdp/xsk.h"
 
@@ -64,6 +63,11 @@ class XdpLane final : public Lane {
   const xdp::QueuePort& port() const { return *port_; }
   const xdp::TxPool& tx_pool() const { return tx_pool_; }
 
+  // From here on the thread makes the kernel send. Before the first socket.
+  void UseThread(xdp::ChannelThread* thread);
+  // Null: who flushes sends.
+  const xdp::ChannelThread* thread() const { return thread_; }
+
   // XdpDevice's: a new socket, also after a rebuild. Drops what was under way in the old one.
   void Attach(xdp::Xsk* xsk, bool zero_copy);
   // The socket is about to be deleted.
@@ -74,7 +78,6 @@ class XdpLane final : public Lane {
   void CountReceived(const RxPacket& packet);
   void GiveBackChunks(RxPacket* packet);
   bool Kick();
-  bool OnKickError(int error);
 
   const LaneInfo info_;
   const uint16_t udp_port_;
@@ -91,7 +94,11 @@ class XdpLane final : public Lane {
   uint32_t reserved_slot_ = 0;
   uint32_t unsubmitted_ = 0;  // descriptors written and not yet shown to the kernel
 
+  xdp::ChannelThread* thread_ = nullptr;
+  uint32_t place_ = 0;  // in the thread
+
   LaneStats stats_;
+  xdp::TxCounters tx_counters_;
 };
 
 }  // namespace netchannel

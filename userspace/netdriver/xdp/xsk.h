@@ -91,9 +91,10 @@ class Xsk {
   // effort: both have defaults in the kernel.
   void RaiseLimits(uint32_t bytes, uint32_t descriptors);
 
-  // Submitted descriptors that the kernel has not taken from the TX ring.
+  // Submitted descriptors that the kernel has not taken from the TX ring. Any thread.
   uint32_t tx_queued() const {
-    return *tx.producer - __atomic_load_n(tx.consumer, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(tx.producer, __ATOMIC_ACQUIRE) -
+           __atomic_load_n(tx.consumer, __ATOMIC_ACQUIRE);
   }
   // Makes the kernel look at the TX ring. 0 or a positive errno.
   int KickTx();
