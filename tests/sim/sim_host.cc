@@ -64,6 +64,10 @@ HostConfig SimHost::Config() const {
   config.driver.addresses = address_;
   config.driver.base_port = kBasePort;
   config.driver.channels_per_class = options_.channels_per_class;
+  config.driver.open_per_class = options_.open_per_class;
+  config.scaling.policy = options_.scaling;
+  config.scaling.least = options_.open_per_class;
+  config.scaling.backlog_limit = config.driver.channel_backlog_limit;
   config.driver.max_sessions = options_.max_sessions;
   config.driver.idle_timeout = options_.idle_timeout;
   transport::ConnectionConfig& connection = config.driver.connection;
@@ -159,12 +163,12 @@ std::string SimHost::Describe() const {
                     " references ", session.references, "\n");
     for (const ChannelStatus& c : session.channels) {
       absl::StrAppend(&text, "      channel ", c.index, " class ", static_cast<int>(c.app_class),
-                      c.failed ? " failed" : "", " backlog ", c.backlog, " in flight ",
-                      c.bytes_in_flight, " window ", c.congestion_window, " packet ", c.packet_size,
-                      " rtt ", c.smoothed_rtt.micros(), " us; sent ", c.stats.packets_sent,
-                      " received ", c.stats.packets_received, " lost ", c.stats.packets_lost,
-                      " spurious ", c.stats.packets_spuriously_lost, " acks ", c.stats.acks_sent,
-                      " ptos ", c.stats.ptos, " ce ", c.stats.ce_received, "\n");
+                      " ", c.state, " backlog ", c.backlog, " in flight ", c.bytes_in_flight,
+                      " window ", c.congestion_window, " packet ", c.packet_size, " rtt ",
+                      c.smoothed_rtt.micros(), " us; sent ", c.stats.packets_sent, " received ",
+                      c.stats.packets_received, " lost ", c.stats.packets_lost, " spurious ",
+                      c.stats.packets_spuriously_lost, " acks ", c.stats.acks_sent, " ptos ",
+                      c.stats.ptos, " ce ", c.stats.ce_received, "\n");
     }
   }
   for (const SocketStatus& socket : host_->sockets().ListSockets()) {

@@ -41,6 +41,8 @@ struct HostOptions {
   uint32_t mtu = 1500;
   uint32_t queues = 1;  // each with a lane of either class
   uint8_t channels_per_class = 1;
+  uint8_t open_per_class = 8;  // of them open at first
+  std::string_view scaling = "fixed";
   uint64_t ring_bytes = 256 * 1024;
   uint32_t max_sockets = 64;
   uint32_t max_sessions = 16;
@@ -80,6 +82,9 @@ class SimHost final : public Actor, public FrameSink {
 
   SocketLayer& sockets() { return host_->sockets(); }
   NetDriver& driver() { return host_->driver(); }
+  Driver& packet_driver() { return *host_->packet_driver(); }
+  const ChannelScaler& scaler() const { return *host_->scaler(); }
+  void SetLoadSource(LoadSource* source) { host_->SetLoadSource(source); }
   void SetUser(SocketId socket, SocketUser* user);
 
   const HostOptions& options() const { return options_; }

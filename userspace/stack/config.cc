@@ -222,6 +222,11 @@ absl::Status CheckConfig(const Config& config) {
           absl::StrCat("peers.networks: ", prefix.status().message()));
     }
   }
+  if (config.scaling_policy != "fixed" && config.channels > config.max_channels) {
+    return absl::InvalidArgumentError(absl::StrCat("session.channels: ", config.channels,
+                                                   " is above scaling.max_channels, ",
+                                                   config.max_channels));
+  }
   if (config.mtu != 0 && config.mtu < 1280) {
     return absl::InvalidArgumentError(
         absl::StrCat("session.mtu: ", config.mtu, " is below 1280, the least that IPv6 allows"));

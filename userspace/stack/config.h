@@ -38,7 +38,7 @@ struct Config {
   uint32_t tx_ring = 512;        // descriptors a lane
 
   // [session]
-  uint32_t channels = 1;  // of each class, between two hosts
+  uint32_t channels = 1;  // of each class, between two hosts; open ones, with scaling
   std::string congestion = "cubic";
   uint32_t mtu = 0;  // IP packet bytes; 0: the interface's
   bool mtu_probing = true;
@@ -68,6 +68,10 @@ struct Config {
   uint32_t quantum_kib = 64;
   uint32_t channel_backlog_kib = 256;
 
+  // [scaling]
+  std::string scaling_policy = "fixed";
+  uint32_t max_channels = 4;  // of each class
+
   // [classes]
   bool automatic_class = true;
 
@@ -80,6 +84,7 @@ struct Config {
   std::string scheduling = "normal";
   uint32_t priority = 10;
   uint32_t budget_us = 50000;
+  uint32_t channel_threads = 0;
 
   // [daemon]
   std::string daemon_socket;  // empty: /run/netchannel/INTERFACE.sock

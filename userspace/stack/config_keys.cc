@@ -3,6 +3,7 @@
 
 #include "netdriver/peer_networks.h"
 #include "netscheduler/channel_policy.h"
+#include "netscheduler/scaling_policy.h"
 
 namespace netchannel {
 
@@ -15,6 +16,12 @@ std::vector<absl::string_view> PolicyNames() {
   for (const ChannelPolicyEntry& policy : ChannelPolicies()) {
     names.emplace_back(policy.name.data(), policy.name.size());
   }
+  return names;
+}
+
+std::vector<absl::string_view> ScalingNames() {
+  std::vector<absl::string_view> names;
+  for (const std::string_view name : kScalingPolicies) names.emplace_back(name.data(), name.size());
   return names;
 }
 
@@ -43,7 +50,8 @@ std::vector<ConfigKey> MakeKeys() {
        "transmit ring of a lane"},
 
       {"session", "channels", UintField{&C::channels, 1, 8}, "channels",
-       "channels of each class between two hosts; the smaller of both ends holds"},
+       "channels of each class between two hosts; the smaller of both ends holds. With a scaling "
+       "policy: those that are open at first and always"},
       {"session", "congestion", TextField{&C::congestion, {"cubic", "dctcp"}}, "",
        "congestion control of sessions that this host opens"},
       {"session", "mtu", UintField{&C::mtu, 0, 65535}, "bytes of IP packet",
@@ -96,6 +104,13 @@ std::vector<ConfigKey> MakeKeys() {
       {"scheduler", "channel_backlog_kib", UintField{&C::channel_backlog_kib, 16, 65536}, "KiB",
        "a channel with more than this queued is skipped (the paper: 2 MB)"},
 
+      {"scaling", "policy", TextField{&C::scaling_policy, ScalingNames()}, "",
+       "how many channels of a class are open. fixed: session.channels. adaptive: more while bytes "
+       "wait for busy threads or full queues and another channel helps, fewer when the others have "
+       "room"},
+      {"scaling", "max_channels", UintField{&C::max_channels, 1, 8}, "channels",
+       "of each class, open at most; the smaller of both ends holds"},
+
       {"classes", "automatic", BoolField{&C::automatic_class}, "",
        "sockets of which nobody has said it: small requests and answers in turn make the latency "
        "class, more than 64 KiB in one turn the throughput class"},
@@ -114,6 +129,12 @@ std::vector<ConfigKey> MakeKeys() {
        "until it sleeps; in netchanneld the kernel ends the process if a real-time thread does "
        "not, at 8 "
        "times it (RLIMIT_RTTIME)"},
+
+      {"threads", "channel_threads", UintField{&C::channel_threads, 0, 16}, "threads",
+       "threads beside the stack's own that make the kernel send what throughput channels hold, "
+       "lanes in turns; in copy mode that is most of the work. 0: the stack's own does. With a "
+       "core "
+       "for each they are placed on cores of their own, near the NIC and away from interrupts"},
 
       {"daemon", "socket", TextField{&C::daemon_socket, {}}, "path",
        "netchanneld's control socket; empty: /run/netchannel/INTERFACE.sock"},

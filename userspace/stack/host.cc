@@ -36,6 +36,11 @@ absl::Status Host::MakeDriver(const HostConfig& config, absl::Span<Lane* const> 
     driver_ = *std::move(driver);
     return absl::OkStatus();
   }
+  auto scaler = ChannelScaler::Create(config.scaling);
+  if (!scaler.ok()) return scaler.status();
+  scaler_ = *std::move(scaler);
+  occupancy_.resize(lanes.size());
+  loads_.resize(lanes.size());
   auto driver = std::make_unique<Driver>(config.driver, lanes, &streams_, hops, rng, now);
   packets_ = driver.get();
   driver_ = std::move(driver);
@@ -100,8 +105,25 @@ size_t Host::Transmit(Time now) {
   if (now >= driver_->NextTimeout()) driver_->OnTimer(now);
   if (now >= sockets_->NextTimeout()) sockets_->OnTimer(now);
   DrainDriverEvents(now);
+  if (scaler_ && now >= scaler_->NextLook() && driver_->session_count() > 0) ScaleChannels(now);
   const size_t pumped = sockets_->Pump(now, kPumpBudget);
   return pumped + driver_->PollTransmit(now, kTransmitBudget);
+}
+
+// A look waits for a round that there is anyway: an idle host needs no channels.
+void Host::ScaleChannels(Time now) {
+  for (uint32_t lane = 0; lane < loads_.size(); ++lane) {
+    Occupancy occupancy;
+    packets_->LaneOccupancy(lane, &occupancy.polls, &occupancy.full);
+    const uint64_t polls = occupancy.polls - occupancy_[lane].polls;
+    const uint64_t full = occupancy.full - occupancy_[lane].full;
+    occupancy_[lane] = occupancy;
+    loads_[lane] = {};
+    loads_[lane].full = polls > 0 ? static_cast<double>(full) / static_cast<double>(polls) : 0;
+  }
+  for (const Lane* lane : lanes_) loads_[lane->info().index].queue = lane->info().queue;
+  if (loads_from_ != nullptr) loads_from_->Sample(now, absl::MakeSpan(loads_));
+  scaler_->Look(now, *packets_, loads_);
 }
 
 Time Host::NextTimeout() const { return std::min(driver_->NextTimeout(), sockets_->NextTimeout()); }

@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -27,6 +28,7 @@
 #include "netdriver/driver.h"
 #include "netdriver/stream_table.h"
 #include "netdriver/tcp/tcp_driver.h"
+#include "netscheduler/channel_scaler.h"
 #include "netscheduler/scheduler.h"
 #include "vns/socket_layer.h"
 
@@ -40,6 +42,14 @@ struct HostConfig {
   DriverConfig driver;
   SchedulerConfig scheduler;  // max_flows follows from the sockets
   SocketLayerConfig sockets;
+  ChannelScalerConfig scaling;  // over lanes
+};
+
+// How busy what serves the lanes has been since the last call: fills `cpu` and `core` of each.
+class LoadSource {
+ public:
+  virtual ~LoadSource() = default;
+  virtual void Sample(Time now, absl::Span<LaneLoad> lanes) = 0;
 };
 
 class Host {
@@ -68,6 +78,12 @@ class Host {
   // What polls readable when Receive would find something; -1: the lanes have their own.
   int wait_fd() const { return tcp_ != nullptr ? tcp_->wait_fd() : -1; }
 
+  // What serves the lanes how busily; null (the default): nobody knows, and only the lanes' queues
+  // count. Outlives the host.
+  void SetLoadSource(LoadSource* source) { loads_from_ = source; }
+  // Null over TCP.
+  const ChannelScaler* scaler() const { return scaler_.has_value() ? &*scaler_ : nullptr; }
+
   NetDriver& driver() { return *driver_; }
   const NetDriver& driver() const { return *driver_; }
   Scheduler& scheduler() { return *scheduler_; }
@@ -91,6 +107,7 @@ class Host {
   size_t ReceiveFrom(Time now, Lane& lane);
   size_t ReceiveFromTcp(Time now);
   void DrainDriverEvents(Time now);
+  void ScaleChannels(Time now);
 
   std::vector<Lane*> lanes_;  // latency class first
   StreamTable streams_;
@@ -99,6 +116,13 @@ class Host {
   Driver* packets_ = nullptr;  // driver_, over lanes
   TcpDriver* tcp_ = nullptr;   // driver_, over TCP
   std::unique_ptr<SocketLayer> sockets_;
+  std::optional<ChannelScaler> scaler_;  // over lanes
+  LoadSource* loads_from_ = nullptr;
+  struct Occupancy {
+    uint64_t polls = 0, full = 0;
+  };
+  std::vector<Occupancy> occupancy_;  // of each lane at the last look
+  std::vector<LaneLoad> loads_;
   std::vector<RxPacket> batch_;
   std::vector<Delivery> deliveries_;
 };

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "netscheduler/core_placement.h"
+#include "stack/core_facts.h"
 
 namespace netchannel {
 
@@ -105,6 +107,12 @@ absl::StatusOr<XdpDeviceConfig> MakeDeviceConfig(const Config& config,
   device.mode = ToPreference(config.mode);
   device.rx_ring = config.rx_ring;
   device.tx_ring = config.tx_ring;
+  device.channel_threads = config.channel_threads;
+  device.thread_spin = Duration::Micros(config.spin_us);
+  if (config.channel_threads > 0) {
+    device.thread_cpus =
+        PlaceThreads(ReadCores(), config.channel_threads, ReadNicNode(interface.name));
+  }
   return device;
 }
 
@@ -115,10 +123,16 @@ HostConfig MakeHostConfig(const Config& config, const std::vector<wire::IpAddres
   HostConfig host;
   host.driver.addresses = own;
   host.driver.base_port = config.port;
-  host.driver.channels_per_class = static_cast<uint8_t>(config.channels);
+  const bool scaled = config.scaling_policy != "fixed";
+  host.driver.channels_per_class =
+      static_cast<uint8_t>(scaled ? config.max_channels : config.channels);
+  host.driver.open_per_class = static_cast<uint8_t>(config.channels);
+  host.scaling.policy = config.scaling_policy;
+  host.scaling.least = config.channels;
   host.driver.connection =
       MakeConnectionConfig(config, config.mtu == 0 ? mtu : std::min(config.mtu, mtu));
   host.driver.channel_backlog_limit = ByteCount{config.channel_backlog_kib} * 1024;
+  host.scaling.backlog_limit = host.driver.channel_backlog_limit;
   host.driver.handshake_timeout = Duration::Millis(config.handshake_timeout_ms);
   host.driver.idle_timeout = Duration::Millis(config.idle_timeout_ms);
   host.driver.keepalive_interval = Duration::Millis(config.keepalive_ms);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stack/live_interface.h"
 
+#include <algorithm>
+#include <cstdio>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -56,6 +58,7 @@ absl::StatusOr<std::unique_ptr<LiveInterface>> LiveInterface::OpenXdp(const Conf
   auto device = XdpDevice::Open(*device_config);
   if (!device.ok()) return device.status();
   live->device_ = *std::move(device);
+  live->load_ = std::make_unique<LiveLoad>(live->device_.get());
   live->steering_ = std::make_unique<Steering>(live->device_.get(), config.policy);
   auto hops = NetlinkNextHops::Open(static_cast<int>(interface->ifindex));
   if (!hops.ok()) return hops.status();
@@ -77,14 +80,27 @@ HostConfig LiveInterface::MakeHost(const Config& config) const {
 
 absl::Status LiveInterface::Watch(RunningStack& stack, const std::vector<int>& more) {
   if (device_ == nullptr) return stack.WatchLanes({}, more);
+  stack.host().SetLoadSource(load_.get());
   std::vector<int> also = {device_->error_fd(), hops_->fd()};
   also.insert(also.end(), more.begin(), more.end());
   return stack.WatchLanes(device_->lanes(), also);
 }
 
+void LiveInterface::LogChannels(const ChannelScaler& scaler) {
+  const auto& log = scaler.log();
+  size_t news = std::min<uint64_t>(scaler.changes() - changes_logged_, log.size());
+  changes_logged_ = scaler.changes();
+  for (; news > 0; --news) {
+    const ChannelScaler::Change& change = log[log.size() - news];
+    std::fprintf(stderr, "netchannel: channels: %s\n", Describe(change).c_str());
+  }
+}
+
 void LiveInterface::Poll(Time now, RunningStack& stack, const std::vector<int>& more) {
   if (device_ == nullptr) return;
   hops_->Poll();
+  load_->SetStackBusy(stack.runner().busy());
+  LogChannels(*stack.host().scaler());
   steering_->Poll(now, stack.host(), stack.bridge());
   for (int i = 0; i < kMaxErrorsPerPoll; ++i) {
     const std::optional<Unreachable> error = device_->PollUnreachable();

@@ -21,6 +21,7 @@
 #include "netdriver/neighbours.h"
 #include "netdriver/xdp/xdp_device.h"
 #include "stack/config.h"
+#include "stack/live_load.h"
 #include "stack/running_stack.h"
 #include "stack/steering.h"
 
@@ -46,7 +47,8 @@ class LiveInterface {
 
   // The stack sleeps on the lanes, on what Poll reads, and on `more`.
   absl::Status Watch(RunningStack& stack, const std::vector<int>& more = {});
-  // Follows the kernel's routes, the ports' ICMP errors and the steering maps; once a second looks
+  // Says how busy the threads are, and on stderr which channels were opened and closed. Follows the
+  // kernel's routes, the ports' ICMP errors and the steering maps; once a second looks
   // whether the device still works. `more` as in Watch, should the lanes' descriptors change.
   void Poll(Time now, RunningStack& stack, const std::vector<int>& more = {});
 
@@ -56,6 +58,7 @@ class LiveInterface {
   static constexpr int kMaxErrorsPerPoll = 64;
 
   LiveInterface() = default;
+  void LogChannels(const ChannelScaler& scaler);
   static absl::StatusOr<std::unique_ptr<LiveInterface>> OpenXdp(const Config& config);
   static absl::StatusOr<std::unique_ptr<LiveInterface>> OpenTcp(const Config& config,
                                                                 std::string why);
@@ -64,6 +67,8 @@ class LiveInterface {
   std::string transport_why_;
   std::unique_ptr<XdpDevice> device_;
   std::unique_ptr<Steering> steering_;
+  std::unique_ptr<LiveLoad> load_;
+  uint64_t changes_logged_ = 0;  // of the channel scaler
   std::unique_ptr<NetlinkNextHops> hops_;
   Time next_supervision_;
 };

@@ -46,6 +46,8 @@ void Runner::Stop() {
 
 Runner::RoundResult Runner::Round(Time now) {
   RoundResult result;
+  if (round_worked_) busy_ = busy_ + (now - round_began_);
+  round_began_ = now;
   if (round_wanted_.load(std::memory_order_relaxed)) round_wanted_ = false;  // before Serve looks
   if (now >= next_housekeeping_ || bridge_->HasDeferred()) {
     housekeeping_->Poll(now);
@@ -56,6 +58,7 @@ Runner::RoundResult Runner::Round(Time now) {
   result.moved = bridge_->Serve(now);
   result.moved += host_->Transmit(now);
   bridge_->Publish(now);
+  round_worked_ = result.any();
   return result;
 }
 

@@ -66,6 +66,8 @@ class Runner {
   ipc::LendResult Lend(bool (*done)(void*), void* argument, Time deadline, bool spin);
   void Wake();
   void Attend();
+  // Under the lease. Time that rounds which moved something have taken.
+  Duration busy() const { return busy_; }
   // Under the lease.
   const ThreadPriority::Status& priority_status() const { return priority_.status(); }
 
@@ -144,8 +146,11 @@ class Runner {
   SpinPolicy spin_;          // under lease_
   ThreadPriority priority_;  // under lease_
   Time next_housekeeping_;   // under lease_
-  Time last_round_end_;      // under lease_; of a sender's round
-  int wakes_in_a_row_ = 0;   // under lease_
+  Duration busy_;            // under lease_
+  Time round_began_;         // under lease_; of the last round, and whether it moved something
+  bool round_worked_ = false;
+  Time last_round_end_;     // under lease_; of a sender's round
+  int wakes_in_a_row_ = 0;  // under lease_
   std::atomic<bool> streaming_{false};
   std::atomic<bool> round_wanted_{false};  // a Wake that found the lease taken
   std::atomic<bool> lent_{false};

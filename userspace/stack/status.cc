@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "absl/container/flat_hash_map.h"
@@ -85,6 +86,34 @@ Json SteeringPart(Time now, const Scheduler& scheduler, const Driver& driver,
           {"refused", steering.log().refused()},
           {"peers", peers},
           {"recent", recent}};
+}
+
+Json ScalingPart(Time now, const ChannelScaler& scaler) {
+  Json recent = Json::array();
+  for (const ChannelScaler::Change& change : scaler.log()) {
+    recent.push_back({{"seconds_ago", (now - change.at).nanos() / 1'000'000'000},
+                      {"session", change.session.slot},
+                      {"class", ClassName(change.app_class)},
+                      {"channel", change.channel},
+                      {"outcome", change.opened ? "opened" : "closed"},
+                      {"open", change.open},
+                      {"backlog_bytes", change.why.backlog},
+                      {"thread_busy_percent", std::lround(100 * change.why.cpu)},
+                      {"queue_full_percent", std::lround(100 * change.why.queue)}});
+  }
+  return {
+      {"policy", std::string(scaler.policy())}, {"changes", scaler.changes()}, {"recent", recent}};
+}
+
+Json ChannelThreadPart(const XdpDevice& device) {
+  Json threads = Json::array();
+  for (const auto& thread : device.channel_threads()) {
+    const auto cpu = thread->cpu();
+    threads.push_back({{"tid", thread->tid()},
+                       {"cpu", cpu ? Json(*cpu) : Json("any")},
+                       {"cpu_time_us", thread->cpu_time().micros()}});
+  }
+  return threads;
 }
 
 Json LanePart(const XdpDevice& device, const Driver& driver, const Steering& steering) {
@@ -296,6 +325,8 @@ std::string BuildStatus(const Config& config, const LiveInterface& interface, Ho
   if (const XdpDevice* device = interface.device()) {
     const Driver& driver = *host.packet_driver();
     status["device"] = DevicePart(*device);
+    status["channel_scaling"] = ScalingPart(ipc::MonotonicNow(), *host.scaler());
+    status["channel_threads"] = ChannelThreadPart(*device);
     status["steering"] =
         SteeringPart(ipc::MonotonicNow(), host.scheduler(), driver, *interface.steering());
     status["lanes"] = LanePart(*device, driver, *interface.steering());

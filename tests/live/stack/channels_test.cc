@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Channels come and go under load, and threads of their own send for them; nothing is lost by it.
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include "stack_fixture.h"
+
+namespace netchannel::test {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr size_t kMiB = 1 << 20;
+
+// Bytes wait soon, so that a busy thread alone decides.
+const Words kAdaptive = {"--set", "scaling.policy=adaptive",
+                         "--set", "scaling.max_channels=4",
+                         "--set", "scheduler.channel_backlog_kib=16"};
+
+using ChannelsTest = StackTest;
+
+TEST_F(ChannelsTest, ThreadsOfTheirOwnSendWhatChannelsHold) {
+  ASSERT_NO_FATAL_FAILURE(MakeHosts(1500, 4));
+  const Words two = {"--channels", "4", "--set", "threads.channel_threads=2"};
+  ASSERT_NO_FATAL_FAILURE(CopyFile(NamespacePair::Address(kB), 16 * kMiB, two, two));
+  const Json a = ReadJson(Path("a.json"));
+  ASSERT_EQ(a["channel_threads"].size(), 2u) << a["channel_threads"];
+  for (const Json& thread : a["channel_threads"]) {
+    EXPECT_GT(thread.value("cpu_time_us", 0), 0) << thread;
+  }
+  int carrying = 0;
+  for (const Json& channel : Only(a["sessions"])["channels"]) {
+    carrying += channel.value("packets_sent", 0) > 100 ? 1 : 0;
+  }
+  EXPECT_EQ(carrying, 4) << a["sessions"];
+  EXPECT_GT(SumOf(a["lanes"], "tx_kicks"), 0u);
+}
+
+TEST_F(ChannelsTest, ComeAndGoWhileAStreamFlows) {
+  ASSERT_NO_FATAL_FAILURE(MakeHosts(1500, 4));
+  Process server = Start(kB, {"bench", "stream", "--server", "--once"}, kAdaptive);
+  ASSERT_TRUE(server.WaitForOutput("ready\n")) << server.err();
+  Words client = {"--connect", NamespacePair::Address(kB), "--seconds", "60"};
+  client.insert(client.end(), kAdaptive.begin(), kAdaptive.end());
+  Process stream = Start(kA, {"bench", "stream"}, client);
+  Json scaling;
+  ASSERT_TRUE(Eventually(stream, [&] {
+    scaling = StatusOf(kA)["channel_scaling"];
+    return scaling.is_object() && scaling.value("changes", 0) > 0;
+  })) << stream.err();
+  EXPECT_EQ(scaling.value("policy", ""), "adaptive");
+  EXPECT_EQ(scaling["recent"][0].value("outcome", ""), "opened") << scaling;
+  EXPECT_EQ(scaling["recent"][0].value("class", ""), "throughput") << scaling;
+  stream.Signal(SIGINT);
+  EXPECT_EQ(stream.WaitForExit(), 0) << stream.err();
+  EXPECT_EQ(server.WaitForExit(), 0) << server.err();
+  EXPECT_THAT(stream.err(), HasSubstr("netchannel: channels: throughput channel"));
+}
+
+TEST_F(ChannelsTest, AFileArrivesIntactWhileTheyDo) {
+  ASSERT_NO_FATAL_FAILURE(MakeHosts(1500, 4));
+  Words many = kAdaptive;
+  many.insert(many.end(), {"--set", "threads.channel_threads=4"});
+  ASSERT_NO_FATAL_FAILURE(CopyFile(NamespacePair::Address(kB), 256 * kMiB, many, many));
+}
+
+}  // namespace
+}  // namespace netchannel::test
