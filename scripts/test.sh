@@ -97,9 +97,12 @@ run() { # LABEL DIR TIMEOUT_MULTIPLIER [PREFIX...]: builds all of DIR and runs i
   add $counts
 }
 
-# clang, so that one pass also shows that what it builds compiles without a warning there.
+# clang, so that one pass also shows that what it builds compiles without a warning there. A unit for each library
+# and program, whose headers are parsed once: more than twice as fast. gcc compiles the libraries file by file, which
+# shows that each has the includes it needs.
 sanitized_build() { # DIR SANITIZERS
   CC=clang CXX=clang++ nc_configure "$1" -Dbuildtype=plain -Doptimization=1 -Db_sanitize="$2" \
+    -Dunity=on -Dunity_size=100 \
     -Dc_args=-gline-tables-only -Dcpp_args=-gline-tables-only
 }
 
@@ -135,7 +138,7 @@ export ASAN_OPTIONS=detect_stack_use_after_return=1:abort_on_error=0
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
-CC=gcc CXX=g++ nc_configure "$NC_BUILD"
+CC=gcc CXX=g++ nc_configure "$NC_BUILD" -Dunity_programs=true
 run gcc "$NC_BUILD" 1
 
 sanitized_build "$NC_BUILD-asan" address,undefined
