@@ -9,8 +9,15 @@
 #include <string>
 
 #include "transport_sim_run.h"
+#include "transport_sim_seeds_test.h"
 
 namespace netchannel::sim {
+
+uint64_t& LossSeeds() {
+  static uint64_t count = 5;
+  return count;
+}
+
 namespace {
 
 struct Path {
@@ -82,7 +89,7 @@ TEST_P(GoodputTest, IsWithinFivePercentOfTheLinkWithoutLoss) {
 }
 
 TEST_P(GoodputTest, IsEightyPercentOfTheLinkAtOneLossInAThousand) {
-  for (uint64_t seed = 1; seed <= 5; ++seed) {
+  for (uint64_t seed = 1; seed <= LossSeeds(); ++seed) {
     TransportScenario s = Bulk(GetParam(), Long() * 2, seed);
     s.forward.faults.loss = s.backward.faults.loss = 0.001;
     EXPECT_GE(Use(s), 0.80) << "seed " << seed;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// transport_sim_test [--seeds N] [--first-seed S] [gtest flags]
+// transport_sim_test [--seeds N] [--first-seed S] [--loss-seeds N] [gtest flags]
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
     const uint64_t value = std::strtoull(argv[i + 1], nullptr, 10);
     if (std::strcmp(argv[i], "--seeds") == 0) netchannel::sim::Seeds().count = value;
     if (std::strcmp(argv[i], "--first-seed") == 0) netchannel::sim::Seeds().first = value;
+    if (std::strcmp(argv[i], "--loss-seeds") == 0) netchannel::sim::LossSeeds() = value;
   }
   return RUN_ALL_TESTS();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which seeds the mixed-fault runs use; set from the command line.
+// Which seeds the runs use; set from the command line.
 #pragma once
 
 #include <cstdint>
@@ -12,5 +12,9 @@ struct SeedRange {
   uint64_t count = 1000;
 };
 SeedRange& Seeds();
+
+// How many seeds a bound on goodput under random loss is checked with, from 1; of the command line
+// too.
+uint64_t& LossSeeds();
 
 }  // namespace netchannel::sim
