@@ -8,9 +8,11 @@
 // at the limit.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/stream.h"
@@ -52,6 +54,17 @@ class SessionSlots {
   }
 
   size_t size() const { return slots_.size() - free_.size(); }
+
+  // Calls `see` for at most `most` slots' sessions from slot `from` on; where to go on: 0 behind
+  // the last.
+  template <typename F>
+  uint32_t Visit(uint32_t from, size_t most, F see) const {
+    const size_t end = std::min(slots_.size(), from + most);
+    for (size_t i = from; i < end; ++i) {
+      if (slots_[i].session != nullptr) see(std::as_const(*slots_[i].session));
+    }
+    return end == slots_.size() ? 0 : static_cast<uint32_t>(end);
+  }
 
   // In the order of slots; control plane.
   std::vector<Session*> All() const {

@@ -11,7 +11,6 @@
 // Owner: the driver. Thread: the one that runs it. Errors: Create gives nullptr at the limit.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -63,11 +62,7 @@ class SessionTable {
   // the last.
   template <typename F>
   uint32_t Visit(uint32_t from, size_t most, F see) const {
-    const size_t end = std::min(slots_.size(), from + most);
-    for (size_t i = from; i < end; ++i) {
-      if (slots_[i].session != nullptr) see(std::as_const(*slots_[i].session));
-    }
-    return end == slots_.size() ? 0 : static_cast<uint32_t>(end);
+    return slots_.Visit(from, most, see);
   }
   // In the order of slots; control plane.
   std::vector<Session*> All() const { return slots_.All(); }
