@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/rng.h"
+#include "netdriver/packet_channel.h"
 #include "sim/pair.h"
 
 namespace netchannel::sim {
