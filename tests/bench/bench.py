@@ -15,6 +15,7 @@ import isolation
 import messages
 import pingpongs
 import redis_runs
+import scaling
 import stalled_reader
 import streams
 import tcp_channels
@@ -43,6 +44,7 @@ CATALOGUE = {
     "isolation-4": lambda c: isolation.rows(c, 4),
     "isolation-8": lambda c: isolation.rows(c, 8),
     "isolation-automatic": isolation.automatic_rows,
+    "short-scaling": scaling.rows,
     "stalled-reader": stalled_reader.rows,
     "short-unlimited": lambda c: messages.rows(c, "short-unlimited", 4096),
 }

@@ -7,7 +7,7 @@ import tempfile
 
 from compare import against_limit, compare, in_turns
 from measure import measure, run_pair, start, stop, wait_ready
-from topology import ADDRESS, Link
+from topology import ADDRESS, QUEUES, Link
 
 MTU = 1500
 RAW_SHARE = 0.75
@@ -16,11 +16,12 @@ PINGPONG_US = 10.0
 
 
 class Daemons:
-    """A context: a Link with a daemon at each end."""
+    """A context: a Link with a daemon at each end. `settings`: SECTION.KEY=VALUE, of both."""
 
-    def __init__(self, binary, mtu=MTU):
+    def __init__(self, binary, mtu=MTU, settings=(), queues=QUEUES):
         self.binary = pathlib.Path(binary)
-        self.link = Link(mtu, xdp=True)
+        self.settings = settings
+        self.link = Link(mtu, xdp=True, queues=queues)
 
     def __enter__(self):
         self.directory = tempfile.TemporaryDirectory(prefix="nc-bench-")
@@ -31,7 +32,8 @@ class Daemons:
                 daemon = start(self.link.inside(
                     end, self.binary.parents[1] / "daemon/netchanneld", "--interface", self.link.interface(end),
                     "--set", f"daemon.socket={self.socket(end)}",
-                    "--set", f"status.status_directory={self.directory.name}/{end}"))
+                    "--set", f"status.status_directory={self.directory.name}/{end}",
+                    *[word for setting in self.settings for word in ("--set", setting)]))
                 self.daemons.append(daemon)
                 wait_ready(daemon)
         except BaseException:

@@ -16,14 +16,14 @@ _numbers = itertools.count()
 class Link:
     """A context: the link is there inside, and gone after it, also on an exception."""
 
-    def __init__(self, mtu, offloads=False, xdp=False):
-        self.mtu, self.offloads, self.xdp = mtu, offloads, xdp
+    def __init__(self, mtu, offloads=False, xdp=False, queues=QUEUES):
+        self.mtu, self.offloads, self.xdp, self.queues = mtu, offloads, xdp, queues
         # At most 12 characters: see netns.sh.
         self.name = f"nb{os.getpid()}x{next(_numbers)}"
 
     def __enter__(self):
         try:
-            run(NETNS, "up", self.name, self.mtu, QUEUES, "on" if self.offloads else "off")
+            run(NETNS, "up", self.name, self.mtu, self.queues, "on" if self.offloads else "off")
             if self.xdp:
                 for end in "ab":
                     run(*self.inside(end, ROOT / "scripts/setup.sh", self.interface(end)))

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""short-scaling: 4 KB messages of one socket over 1, 2 and 4 channels, MTU 1500, offloads off. Each channel has a
+thread (threads.channel_threads) that may use a fixed share of a core, so that four of them and all else fit onto
+two cores. The channel thread does the kernel's part of sending, which is most of what a packet costs in copy mode;
+building and acknowledging packets is the stack thread's part, which has no quota. short-scaling-adaptive: the same
+with one channel open at first, and the adaptive policy opening what helps."""
+import contextlib
+
+from compare import compare, in_turns
+from daemons import MTU, Daemons, bench_run
+from quotas import Quotas, threads_named
+
+MESSAGE = 4096
+COUNTS = (1, 2, 4)
+TIMES_ONE = {2: None, 4: 3.5}
+QUEUES = 4
+SECONDS = 3
+ADAPTIVE_SHARE = 0.9  # of what four channels reach that are open from the beginning
+
+# A thread that has used up its share is away for most of a period (20 ms): what is on its way meanwhile, and what
+# waits, must not be the limit.
+ROOM = ("driver.rx_ring=4096", "driver.tx_ring=4096", "sockets.buffer_kib=8192", "sockets.initial_window_kib=8192",
+        "scheduler.channel_backlog_kib=2048", "session.pacing=false", "threads.spin_us=0")
+
+
+@contextlib.contextmanager
+def channels(binary, count, *more):
+    """Daemons with so many channel threads, each with its quota."""
+    settings = (*ROOM, f"threads.channel_threads={count}", *more)
+    with Daemons(binary, settings=settings, queues=QUEUES) as daemons:
+        threads = [thread for daemon in daemons.daemons for thread in threads_named(daemon.pid, "nc-channel")]
+        if len(threads) != 2 * count:
+            raise RuntimeError(f"{len(threads)} channel threads at two hosts, not {2 * count}")
+        with Quotas(threads):
+            yield daemons
+
+
+def rate(binary, daemons):
+    run = bench_run(binary, daemons, "messages", client=("--size", MESSAGE), seconds=SECONDS)
+    return run["messages_per_second"] / 1e3
+
+
+def rows(context):
+    binary = context.binary
+    with contextlib.ExitStack() as stack:
+        places = [stack.enter_context(channels(binary, n, f"session.channels={n}")) for n in COUNTS]
+        places.append(stack.enter_context(
+            channels(binary, 4, 'scaling.policy="adaptive"', "scaling.max_channels=4")))
+        one, *others, adaptive = in_turns(context.rounds, *[lambda p=p: rate(binary, p) for p in places])
+    result = [compare("short-scaling" if n == 4 else f"short-scaling-{n}", "thousand/s", runs, one, "one channel",
+                      TIMES_ONE[n], True) for n, runs in zip(COUNTS[1:], others, strict=True)]
+    result.append(compare("short-scaling-adaptive", "thousand/s", adaptive, others[-1], "four channels from the first",
+                          ADAPTIVE_SHARE, True))
+    return result
