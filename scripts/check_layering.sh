@@ -16,12 +16,14 @@ declare -A MAY=(
   [netdriver]="base wire transport netdriver"
   [netdriver/xdp]="base wire netdriver netdriver/xdp bpf"
   [netdriver/tcp]="base wire transport netdriver netdriver/tcp"
+  [netscheduler/copy]="base ipc netscheduler/copy"
   [netscheduler]="base wire transport netdriver netscheduler"
   [vns]="base wire transport netdriver netscheduler vns"
   [ipc]="base ipc"
-  [stack]="base wire transport netdriver netdriver/xdp netdriver/tcp netscheduler vns ipc stack bpf"
+  [stack]="base wire transport netdriver netdriver/xdp netdriver/tcp netscheduler netscheduler/copy vns ipc stack bpf"
   [daemon]="base wire ipc stack daemon"
-  [client]="base ipc client include"
+  # copies into and out of its rings are the client's: the pool of workers knows nothing of a stack
+  [client]="base ipc netscheduler/copy client include"
   [preload]="base ipc client include preload"
   # raw measurements drive AF_XDP directly; everything else goes through the public API
   [cli]="base wire netdriver netdriver/xdp include cli bpf stack"
@@ -31,6 +33,7 @@ folder_of() { # path below userspace/ -> its folder in the table, or nothing
   case "$1" in
     netdriver/xdp/*) echo netdriver/xdp ;;
     netdriver/tcp/*) echo netdriver/tcp ;;
+    netscheduler/copy/*) echo netscheduler/copy ;;
     */*) echo "${1%%/*}" ;;
   esac
 }

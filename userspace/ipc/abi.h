@@ -46,7 +46,7 @@
 namespace netchannel::ipc {
 
 inline constexpr uint32_t kMagic = 0x4e43484e;  // "NCHN"
-inline constexpr uint32_t kAbiVersion = 3;
+inline constexpr uint32_t kAbiVersion = 4;
 
 inline constexpr uint32_t kCalls =
     256;  // threads of one application in a control operation at once
@@ -66,6 +66,26 @@ enum class StackSleep : uint32_t {
 inline constexpr uint64_t kFlushBytes = 64 * 1024;  // some 45 packets: what makes a round cheap
 inline constexpr uint64_t kNoFlush = ~uint64_t{0};  // SocketClient::flush_at: no wake is owed
 
+// How a process that uses the region copies large buffers (netscheduler/copy): the stack's
+// configuration. Fixed after creation; a process reads it once.
+struct CopySettings {
+  uint32_t workers = 0;         // threads; 0: every copy is the caller's
+  uint32_t policy = 0;          // a number of the registry of copy policies
+  uint32_t threshold = 0;       // bytes; below it a copy is the caller's
+  uint32_t worker_backlog = 0;  // bytes; a worker with more to do is given no more
+  uint32_t send_in_flight = 0, receive_in_flight = 0;  // bytes of one call that are not yet done
+  uint32_t help = 0;     // 1: a caller copies, too, while it waits for its workers
+  uint32_t checked = 0;  // 1: a buffer that is not there is EFAULT; 0: SIGSEGV
+};
+static_assert(sizeof(CopySettings) == 32);
+
+// What they did, of all processes that use the region. Written by the application, after each copy
+// that was split; for status alone.
+struct CopyCounters {
+  std::atomic<uint64_t> copies, worker_pieces, worker_bytes, caller_pieces, caller_bytes, faults;
+  std::atomic<uint64_t> pools_refused;  // processes in which the workers could not be started
+};
+
 struct RegionHeader {
   uint32_t magic;
   uint32_t abi_version;
@@ -75,6 +95,7 @@ struct RegionHeader {
   uint64_t ring_bytes;      // each direction of each socket, a power of two
   uint64_t calls_offset, doorbells_offset, sets_offset, slots_offset, clients_offset,
       buffers_offset;
+  CopySettings copy;
 
   alignas(kCacheLine) std::atomic<uint32_t> stack_sleeping;  // StackSleep
   std::atomic<uint32_t> stack_gone;  // the stack has stopped or disconnected us
@@ -89,6 +110,7 @@ struct RegionHeader {
   std::atomic<uint32_t> slots_seen;  // slots with a number below this have been in use
   std::atomic<uint32_t> claims;      // accepted sockets that have no anchor yet, in processes
                                      // whose death would not close them (client/accept.cc)
+  alignas(kCacheLine) CopyCounters copied;
 };
 
 // Who holds something in shared memory: a thread's number in the low half, and in the high half the
@@ -236,6 +258,9 @@ struct SharedLock {
   std::atomic<OwnerWord> owner;   // 0: free
   std::atomic<uint32_t> waiting;  // somebody sleeps on `turn`
   std::atomic<uint32_t> turn;     // futex: moves when a waiter is to look again
+  // The process whose copy workers may be writing what the lock guards; 0: none. They may outlive a
+  // holder that is killed by some microseconds: it is only dead when they are.
+  std::atomic<OwnerWord> helpers;
 };
 
 // What the processes that share a socket must agree on. Written by the application alone, set up by

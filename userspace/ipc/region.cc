@@ -36,6 +36,7 @@ void WriteHeader(const RegionLayout& layout, RegionHeader* header) {
   header->slots_offset = layout.slots_offset;
   header->clients_offset = layout.clients_offset;
   header->buffers_offset = layout.buffers_offset;
+  header->copy = layout.shape.copy;
 }
 
 bool SameLayout(const RegionHeader& header, const RegionLayout& layout) {
@@ -116,7 +117,8 @@ absl::StatusOr<RegionView> RegionView::Open(std::byte* base, size_t size) {
                                                       header->abi_version, ", this library ",
                                                       kAbiVersion, ": use one release for both"));
   }
-  const auto layout = ComputeLayout({header->socket_count, header->ring_bytes});
+  const auto layout =
+      ComputeLayout({.socket_count = header->socket_count, .ring_bytes = header->ring_bytes});
   if (!layout.ok()) return layout.status();
   if (!SameLayout(*header, *layout) || layout->region_size > size) {
     return absl::InvalidArgumentError("the region's header contradicts itself");

@@ -33,6 +33,7 @@ inline constexpr uint64_t kMaxRegionBytes = uint64_t{1} << 44;  // of 47 bits of
 struct RegionShape {
   uint32_t socket_count = 16384;            // power of two, at most kMaxSockets
   uint64_t ring_bytes = uint64_t{1} << 20;  // power of two, kMinRingBytes to kMaxRingBytes
+  CopySettings copy = {};                   // for those who use it; no part of the layout
 };
 
 struct RegionLayout {

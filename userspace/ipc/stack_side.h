@@ -110,6 +110,9 @@ class StackSide {
   // Our copy; -1: none.
   int EventFd(uint32_t set) const { return wait_sets_.EventFd(set); }
 
+  // What the application's copy workers have done, as it says.
+  const CopyCounters& copied() const { return header_->copied; }
+
   // What a process that died in between has left. A socket whose `dirty` is set: it is on the ring,
   // or nobody will put it there.
   bool IsDirty(uint32_t slot) const;
