@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -27,6 +29,14 @@ class SeveredLink final : public ipc::StackLink {
   std::string StatusJson() override { return "{}"; }
 };
 
+// As the stack's configuration allows it; other processes may have written there since.
+ipc::CopySettings Checked(const ipc::CopySettings& shared) {
+  ipc::CopySettings copy = shared;
+  copy.workers = std::min(copy.workers, kMaxCopyWorkers);
+  copy.threshold = std::max(copy.threshold, 1u);
+  return copy;
+}
+
 }  // namespace
 
 Attachment::Attachment(std::unique_ptr<ipc::StackLink> stack_link, const ipc::RegionView& view)
@@ -34,11 +44,29 @@ Attachment::Attachment(std::unique_ptr<ipc::StackLink> stack_link, const ipc::Re
       region(view),
       header(view.header()),
       region_id(link->region_id()),
+      copy(Checked(header->copy)),
       calls(view, link.get()),
       doorbell(view),
       generation_(Process::Get().generation()) {}
 
-Attachment::~Attachment() = default;
+Attachment::~Attachment() { delete copy_pool_.load(std::memory_order_acquire); }
+
+CopyPool* Attachment::StartCopyPool() {
+  if (no_copy_pool_.load(std::memory_order_relaxed)) return nullptr;
+  const std::lock_guard lock(Process::Get().mutex());
+  CopyPool* pool = copy_pool_.load(std::memory_order_relaxed);
+  if (pool != nullptr) return pool;
+  auto started = CopyPool::Create(copy);
+  if (!started.ok()) {
+    // Not an error of this call: it copies by itself, and the status says so.
+    no_copy_pool_.store(true, std::memory_order_relaxed);
+    header->copied.pools_refused.fetch_add(1, std::memory_order_relaxed);
+    return nullptr;
+  }
+  pool = started->release();
+  copy_pool_.store(pool, std::memory_order_release);
+  return pool;
+}
 
 bool Attachment::own() const { return generation_ == Process::Get().generation(); }
 

@@ -9,6 +9,8 @@
 // child's is severed. Thread: any.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 
 #include "ipc/calls.h"
@@ -16,6 +18,7 @@
 #include "ipc/link.h"
 #include "ipc/owner.h"
 #include "ipc/region.h"
+#include "netscheduler/copy/copy_pool.h"
 
 namespace netchannel {
 
@@ -42,15 +45,35 @@ class Attachment {
   // which the stack has gone. Nothing of the parent's is touched.
   void Sever();
 
+  // The workers for copies of `length` bytes; they are started when they are first asked for.
+  // Null: there are none, or it is too little for them. Without the process's mutex.
+  CopyPool* CopyPoolFor(uint64_t length) {
+    if (length < copy.threshold || copy.workers == 0) return nullptr;
+    CopyPool* const pool = copy_pool_.load(std::memory_order_acquire);
+    return pool != nullptr ? pool : StartCopyPool();
+  }
+  // In a forked child: the parent's workers are not here, and what has no stack needs no others.
+  void ForgetCopyPool() {
+    copy_pool_.store(nullptr, std::memory_order_relaxed);
+    no_copy_pool_.store(!shareable(), std::memory_order_relaxed);
+  }
+  // The most that is copied by the caller alone.
+  uint64_t longest_unsplit() const { return copy.workers != 0 ? copy.threshold - 1 : UINT64_MAX; }
+
   std::unique_ptr<ipc::StackLink> link;
   const ipc::RegionView region;
   ipc::RegionHeader* const header;
   const uint64_t region_id;  // 0: embedded
+  const ipc::CopySettings copy;
   ipc::CallClient calls;
   ipc::DoorbellProducer doorbell;
 
  private:
+  CopyPool* StartCopyPool();
+
   const uint32_t generation_;
+  std::atomic<CopyPool*> copy_pool_{nullptr};  // ours; set under the process's mutex
+  std::atomic<bool> no_copy_pool_{false};      // it could not be started
 };
 
 // While it lives, the thread may sleep where only the stack's own thread can wake it. The daemon's

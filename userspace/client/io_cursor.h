@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/types/span.h"
 #include "base/ring_view.h"
 
 namespace netchannel {
@@ -35,6 +36,20 @@ class IoCursor {
   }
 
   uint64_t remaining() const { return remaining_; }
+  // Parts that are not yet used up.
+  uint64_t parts() const { return static_cast<uint64_t>(end_ - part_); }
+
+  // The next bytes that lie together, at most `most`; the cursor is behind them then. Precondition:
+  // remaining() and most are not 0.
+  absl::Span<std::byte> Next(uint64_t most) {
+    while (at_ == part_->iov_len) NextPart();
+    auto* const bytes = static_cast<std::byte*>(part_->iov_base) + at_;
+    const auto size = static_cast<size_t>(std::min<uint64_t>(part_->iov_len - at_, most));
+    at_ += size;
+    remaining_ -= size;
+    if (at_ == part_->iov_len) NextPart();
+    return {bytes, size};
+  }
 
   // Copies `length` bytes into the ring at `offset`. Precondition: length <= remaining(), length <=
   // ring.size.
@@ -62,11 +77,13 @@ class IoCursor {
       if (size > 0) copy(static_cast<std::byte*>(part_->iov_base) + at_, size);
       length -= size;
       at_ += size;
-      if (at_ == part_->iov_len) {
-        ++part_;
-        at_ = 0;
-      }
+      if (at_ == part_->iov_len) NextPart();
     }
+  }
+
+  void NextPart() {
+    ++part_;
+    at_ = 0;
   }
 
   const iovec* part_;

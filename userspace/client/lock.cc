@@ -9,6 +9,12 @@ namespace {
 // How long a waiter sleeps before it asks whether the holder is alive.
 constexpr Duration kPatience = Duration::Millis(50);
 
+bool IsAlive(const ipc::SharedLock& lock, ipc::OwnerWord holder) {
+  if (ipc::IsAlive(holder)) return true;
+  const ipc::OwnerWord helpers = lock.helpers.load(std::memory_order_acquire);
+  return helpers != 0 && ipc::IsAlive(helpers);
+}
+
 }  // namespace
 
 void LockSlow(ipc::SharedLock* lock) {
@@ -21,8 +27,9 @@ void LockSlow(ipc::SharedLock* lock) {
     }
     const int slept =
         ipc::FutexWait(lock->turn, turn, ipc::MonotonicNow() + kPatience, ipc::FutexScope::kShared);
-    if (slept == ETIMEDOUT && !ipc::IsAlive(holder) &&
+    if (slept == ETIMEDOUT && !IsAlive(*lock, holder) &&
         lock->owner.compare_exchange_strong(holder, ipc::ThisThread(), std::memory_order_seq_cst)) {
+      lock->helpers.store(0, std::memory_order_relaxed);
       break;
     }
   }

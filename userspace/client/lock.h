@@ -16,7 +16,11 @@
 // the socket as before the call or after it, and copies of the stack's positions may be old at any
 // time.
 //
-// Held over a copy of at most one ring, never over a wait (options_lock: over a call). A holder
+// A holder whose process has workers that copy for it says so in `helpers`: a lock is not taken
+// over while one of them may still write.
+//
+// Held over a copy of at most one ring, never over a wait but that for the workers that copy
+// (options_lock: over a call). A holder
 // that is only stopped is waited for. Thread: any; not from a signal handler that interrupts its
 // holder.
 #pragma once

@@ -68,7 +68,9 @@ void Process::AfterForkInChild() {
   ipc::ForgetOwners();
   for (const auto& one : process.attachments_) {
     const std::shared_ptr<Attachment> attachment = one.lock();
-    if (attachment != nullptr && !attachment->shareable()) attachment->Sever();
+    if (attachment == nullptr) continue;
+    attachment->ForgetCopyPool();
+    if (!attachment->shareable()) attachment->Sever();
   }
   process.Unlock();
   errno = saved;

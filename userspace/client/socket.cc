@@ -133,6 +133,7 @@ void StartLife(nc_socket* socket, nc_socket* listener, bool nonblocking) {
   for (ipc::SharedLock* lock : {&client->send_lock, &client->receive_lock, &client->options_lock}) {
     lock->owner.store(0, std::memory_order_relaxed);
     lock->waiting.store(0, std::memory_order_relaxed);
+    lock->helpers.store(0, std::memory_order_relaxed);
   }
   client->acknowledged = client->received = client->announced = 0;
   client->flush_at.store(ipc::kNoFlush, std::memory_order_relaxed);
@@ -204,6 +205,7 @@ nc_socket::nc_socket(nc_stack* from, std::shared_ptr<netchannel::Attachment> reg
       client(home->region.client(its_index)),
       index(its_index),
       consumed_threshold(std::min(netchannel::kConsumedThreshold, home->region.ring_bytes() / 8)),
+      short_copy(std::min(netchannel::kCopyStep, home->longest_unsplit())),
       send_ring(home->region.send_ring(its_index)),
       receive_ring(home->region.receive_ring(its_index)) {
   std::atomic<uint32_t>& seen = home->header->slots_seen;

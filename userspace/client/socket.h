@@ -50,6 +50,7 @@ struct nc_socket {
   netchannel::ipc::SocketClient* const client;
   const uint32_t index;
   const uint64_t consumed_threshold;
+  const uint64_t short_copy;  // bytes that a call copies at once and by itself
   const netchannel::RingView send_ring;
   const netchannel::RingView receive_ring;
 

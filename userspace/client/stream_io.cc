@@ -13,6 +13,8 @@
 
 #include "client/io_cursor.h"
 #include "client/socket.h"
+#include "client/split_copy.h"
+#include "client/stream_positions.h"
 #include "client/wait.h"
 #include "ipc/fence.h"
 #include "ipc/socket_slot.h"
@@ -38,14 +40,6 @@ uint64_t SendRoom(nc_socket* socket, uint64_t written, uint64_t wanted) {
     room = ipc::WriteRoom(written, client->acknowledged, limit);
   }
   return room;
-}
-
-uint64_t Written(const nc_socket* socket) {
-  return socket->slot->written.load(std::memory_order_relaxed);
-}
-
-uint64_t Consumed(const nc_socket* socket) {
-  return socket->slot->consumed.load(std::memory_order_relaxed);
 }
 
 // Precondition: the sender's lock.
@@ -78,20 +72,35 @@ void Append(nc_socket* socket, IoCursor* from, uint64_t length) {
     from->CopyTo(socket->send_ring, written, step);
     written += step;
     length -= step;
-    socket->slot->written.store(written, std::memory_order_release);
-    ipc::FullFence();
-    socket->AnnounceWritten(written);
+    PublishWritten(socket, written);
   }
 }
 
+// A call's bytes on their way.
+struct Transfer {
+  IoCursor cursor;
+  Copiers copiers;
+  ssize_t done = 0;
+  bool fault = false;  // the program's buffer is not there
+
+  // What the call returns when nothing more is to be had: an error is for the next call.
+  ssize_t Result(int error) const { return done > 0 ? done : Fail(error); }
+};
+
 // Sends what there is room for. True: look again at once, for room has come meanwhile.
 // Precondition: the sender's lock.
-bool AppendSome(nc_socket* socket, IoCursor* from, ssize_t* done) {
-  const uint64_t length =
-      std::min(from->remaining(), SendRoom(socket, Written(socket), from->remaining()));
-  Append(socket, from, length);
-  *done += static_cast<ssize_t>(length);
-  return from->remaining() > 0 && !AwaitRoomLocked(socket);
+bool AppendSome(nc_socket* socket, Transfer* transfer) {
+  IoCursor* const from = &transfer->cursor;
+  SplitCopy copied;
+  copied.bytes = std::min(from->remaining(), SendRoom(socket, Written(socket), from->remaining()));
+  if (transfer->copiers.Split(socket, copied.bytes)) {
+    copied = AppendSplit(socket, transfer->copiers, from, copied.bytes);
+  } else {
+    Append(socket, from, copied.bytes);
+  }
+  transfer->done += static_cast<ssize_t>(copied.bytes);
+  transfer->fault = copied.fault;
+  return !copied.fault && from->remaining() > 0 && !AwaitRoomLocked(socket);
 }
 
 // How a wait changes an operation: nothing when ready, else what to return.
@@ -107,38 +116,30 @@ ssize_t WouldBlock(nc_socket* socket, ssize_t done) {
   return done > 0 ? done : Fail(EAGAIN);
 }
 
-ssize_t SendParts(nc_socket* socket, IoCursor cursor, int flags) {
+ssize_t SendParts(nc_socket* socket, const IoCursor& cursor, int flags) {
   ipc::SocketClient* client = socket->client;
+  Transfer transfer{cursor, CopiersFor(socket, cursor, IsNonblocking(socket, flags))};
   const Time deadline = DeadlineAfter(client->send_timeout_ms.load(std::memory_order_relaxed));
-  ssize_t done = 0;
   for (;;) {
     Lock(&client->send_lock);
     const bool open = CanSend(socket);
-    const bool again = open && AppendSome(socket, &cursor, &done);
+    const bool again = open && AppendSome(socket, &transfer);
     UnlockAndFence(&client->send_lock);
+    if (transfer.fault) return transfer.Result(EFAULT);
     if (!open) {
-      if (done > 0) return done;  // the error is for the next call
+      if (transfer.done > 0) return transfer.done;  // the error is for the next call
       if (const int error = SendError(socket); error != EAGAIN) return Fail(error);
-    } else if (cursor.remaining() == 0) {
-      return done;
+    } else if (transfer.cursor.remaining() == 0) {
+      return transfer.done;
     }
     if (again) continue;
-    if (IsNonblocking(socket, flags)) return WouldBlock(socket, done);
+    if (IsNonblocking(socket, flags)) return WouldBlock(socket, transfer.done);
     const uint64_t batch = client->send_limit.load(std::memory_order_relaxed) / 4;
-    if (const auto end = Ended(WaitFor(socket, Condition::kWritable, batch, deadline), done)) {
+    if (const auto end =
+            Ended(WaitFor(socket, Condition::kWritable, batch, deadline), transfer.done)) {
       return *end;
     }
   }
-}
-
-// Tells how far the reader is. Precondition: the receiver's lock.
-void PublishConsumed(nc_socket* socket, uint64_t consumed) {
-  ipc::SocketClient* client = socket->client;
-  socket->slot->consumed.store(consumed, std::memory_order_release);
-  if (consumed - client->announced < socket->consumed_threshold) return;
-  client->announced = consumed;
-  ipc::FullFence();
-  socket->Announce();
 }
 
 // Bytes to read; reads the stack's position only when its own copy does not show `wanted`.
@@ -161,6 +162,22 @@ void Consume(nc_socket* socket, IoCursor* to, uint64_t consumed, uint64_t length
     length -= step;
     PublishConsumed(socket, consumed);
   }
+}
+
+// Receives what is there; how much. Precondition: the receiver's lock.
+uint64_t ConsumeSome(nc_socket* socket, Transfer* transfer) {
+  IoCursor* const to = &transfer->cursor;
+  const uint64_t consumed = Consumed(socket);
+  SplitCopy copied;
+  copied.bytes = std::min(to->remaining(), Available(socket, consumed, to->remaining()));
+  if (transfer->copiers.Split(socket, copied.bytes)) {
+    copied = ConsumeSplit(socket, transfer->copiers, to, copied.bytes);
+  } else {
+    Consume(socket, to, consumed, copied.bytes);
+  }
+  transfer->done += static_cast<ssize_t>(copied.bytes);
+  transfer->fault = copied.fault;
+  return copied.bytes;
 }
 
 // A listener's ring holds connections, not bytes.
@@ -212,24 +229,22 @@ ssize_t Peek(nc_socket* socket, IoCursor cursor, int flags) {
   }
 }
 
-ssize_t ReceiveParts(nc_socket* socket, IoCursor cursor, int flags) {
+ssize_t ReceiveParts(nc_socket* socket, const IoCursor& cursor, int flags) {
   if (cursor.remaining() == 0) return 0;
   if ((flags & MSG_PEEK) != 0) return Peek(socket, cursor, flags);
   ipc::SocketClient* client = socket->client;
   const Time deadline = DeadlineAfter(client->receive_timeout_ms.load(std::memory_order_relaxed));
-  ssize_t done = 0;
+  Transfer transfer{cursor, CopiersFor(socket, cursor, IsNonblocking(socket, flags))};
   for (;;) {
     // Before the position: who sees the end of the stream sees all bytes before it.
     const uint32_t state = socket->Flags();
     if (!CarriesBytes(state)) return Fail(ENOTCONN);
     Lock(&client->receive_lock);
-    const uint64_t consumed = Consumed(socket);
-    const uint64_t length =
-        std::min(cursor.remaining(), Available(socket, consumed, cursor.remaining()));
-    Consume(socket, &cursor, consumed, length);
-    done += static_cast<ssize_t>(length);
+    const uint64_t length = ConsumeSome(socket, &transfer);
     UnlockAndFence(&client->receive_lock);
-    if (cursor.remaining() == 0 || (done > 0 && (flags & MSG_WAITALL) == 0)) return done;
+    const ssize_t done = transfer.done;
+    if (transfer.fault) return transfer.Result(EFAULT);
+    if (transfer.cursor.remaining() == 0 || (done > 0 && (flags & MSG_WAITALL) == 0)) return done;
     if (length == 0) {
       if (const auto end = EndOfInput(socket, state, done)) return *end;
     }
@@ -249,7 +264,7 @@ extern "C" {
 
 ssize_t nc_send(nc_socket* socket, const void* data, size_t length, int flags) {
   if ((flags & ~netchannel::kSendFlags) != 0) return Fail(EOPNOTSUPP);
-  if (length != 0 && length <= netchannel::kCopyStep) {
+  if (length != 0 && length <= socket->short_copy) {
     netchannel::ipc::SharedLock* const lock = &socket->client->send_lock;
     netchannel::Lock(lock);
     const uint64_t written = netchannel::Written(socket);
@@ -272,7 +287,7 @@ ssize_t nc_send(nc_socket* socket, const void* data, size_t length, int flags) {
 
 ssize_t nc_recv(nc_socket* socket, void* data, size_t length, int flags) {
   if ((flags & ~netchannel::kReceiveFlags) != 0) return Fail(EOPNOTSUPP);
-  if (length != 0 && length <= netchannel::kCopyStep && (flags & (MSG_PEEK | MSG_WAITALL)) == 0) {
+  if (length != 0 && length <= socket->short_copy && (flags & (MSG_PEEK | MSG_WAITALL)) == 0) {
     netchannel::ipc::SharedLock* const lock = &socket->client->receive_lock;
     netchannel::Lock(lock);
     const uint64_t consumed = netchannel::Consumed(socket);
