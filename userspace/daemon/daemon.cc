@@ -51,8 +51,7 @@ absl::Status Daemon::OpenAll() {
   if (!listener.ok()) return listener.status();
   auto control = ControlServer::Create(
       *std::move(listener),
-      {.shape = {.socket_count = config_.max_sockets,
-                 .ring_bytes = uint64_t{config_.buffer_kib} * 1024},
+      {.shape = RegionShapeOf(config_),
        .accounts = &accounts_,
        .ports = &low_ports_,
        .guardian = guardian_.get(),

@@ -7,8 +7,7 @@ absl::StatusOr<std::unique_ptr<ApplicationStack>> ApplicationStack::Create(
     const Config& config, const HostConfig& host_config, absl::Span<Lane* const> lanes,
     NextHops* hops, Rng* rng, Housekeeping* housekeeping) {
   auto stack = std::unique_ptr<ApplicationStack>(new ApplicationStack());
-  auto region = ipc::Region::Create(
-      {.socket_count = config.max_sockets, .ring_bytes = uint64_t{config.buffer_kib} * 1024});
+  auto region = ipc::Region::Create(RegionShapeOf(config));
   if (!region.ok()) return region.status();
   stack->region_ = std::make_unique<ipc::Region>(*std::move(region));
   auto running = RunningStack::Create({.spin = Duration::Micros(config.spin_us),

@@ -48,6 +48,22 @@ Application* Bridge::Find(uint32_t owner) const {
   return owner < applications_.size() ? applications_[owner].get() : nullptr;
 }
 
+CopyTally Bridge::TallyCopies() const {
+  CopyTally sum;
+  for (const auto& application : applications_) {
+    if (application == nullptr) continue;
+    const ipc::CopyCounters& one = application->side->copied();
+    sum.copies += one.copies.load(std::memory_order_relaxed);
+    sum.worker_pieces += one.worker_pieces.load(std::memory_order_relaxed);
+    sum.worker_bytes += one.worker_bytes.load(std::memory_order_relaxed);
+    sum.caller_pieces += one.caller_pieces.load(std::memory_order_relaxed);
+    sum.caller_bytes += one.caller_bytes.load(std::memory_order_relaxed);
+    sum.faults += one.faults.load(std::memory_order_relaxed);
+    sum.pools_refused += one.pools_refused.load(std::memory_order_relaxed);
+  }
+  return sum;
+}
+
 const ApplicationInfo* Bridge::InfoOf(uint32_t owner) const {
   const Application* application = Find(owner);
   return application != nullptr ? &application->info : nullptr;

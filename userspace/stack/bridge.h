@@ -44,6 +44,12 @@
 
 namespace netchannel {
 
+// As ipc::CopyCounters, of all applications.
+struct CopyTally {
+  uint64_t copies = 0, worker_pieces = 0, worker_bytes = 0, caller_pieces = 0, caller_bytes = 0;
+  uint64_t faults = 0, pools_refused = 0;
+};
+
 class Bridge final : public BufferPool {
  public:
   // `deferring`: applications also let go of sockets by closing descriptors, which whoever owns the
@@ -73,6 +79,8 @@ class Bridge final : public BufferPool {
   // nullptr: it has gone.
   const ApplicationInfo* InfoOf(uint32_t owner) const;
   const FallbackLog& fallbacks() const { return fallbacks_; }
+  // What the copy workers of the applications that are there have done.
+  CopyTally TallyCopies() const;
 
   // The last who held the socket in `slot` has let go of it: as close(2).
   void CloseSlot(Time now, uint32_t owner, uint32_t slot);

@@ -234,6 +234,23 @@ absl::Status CheckConfig(const Config& config) {
   return absl::OkStatus();
 }
 
+ipc::RegionShape RegionShapeOf(const Config& config) {
+  constexpr uint32_t kKib = 1024;
+  const CopyPolicyEntry* const policy = FindCopyPolicy(config.copy_policy);
+  ipc::CopySettings copy;
+  copy.workers = config.copy_workers;
+  copy.policy = policy != nullptr ? policy->number : 0;
+  copy.threshold = config.copy_threshold_kib * kKib;
+  copy.worker_backlog = config.copy_worker_backlog_kib * kKib;
+  copy.send_in_flight = config.copy_send_in_flight_kib * kKib;
+  copy.receive_in_flight = config.copy_receive_in_flight_kib * kKib;
+  copy.help = config.copy_help ? 1 : 0;
+  copy.checked = config.copy_checked ? 1 : 0;
+  return {.socket_count = config.max_sockets,
+          .ring_bytes = uint64_t{config.buffer_kib} * kKib,
+          .copy = copy};
+}
+
 ThreadPriorityConfig ThreadPriorityOf(const Config& config) {
   ThreadPriorityConfig priority;
   for (const Scheduling one : {Scheduling::kNice, Scheduling::kRoundRobin, Scheduling::kFifo}) {

@@ -17,6 +17,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "ipc/region.h"
+#include "netscheduler/copy/copy_pool.h"
 #include "stack/class_rules.h"
 #include "stack/thread_priority.h"
 
@@ -72,6 +74,16 @@ struct Config {
   std::string scaling_policy = "fixed";
   uint32_t max_channels = 4;  // of each class
 
+  // [copy]
+  uint32_t copy_workers = DefaultCopyWorkers();
+  std::string copy_policy = "least-loaded";
+  uint32_t copy_threshold_kib = 64;
+  uint32_t copy_worker_backlog_kib = 640;
+  uint32_t copy_send_in_flight_kib = 768;
+  uint32_t copy_receive_in_flight_kib = 256;
+  bool copy_help = true;
+  bool copy_checked = true;
+
   // [classes]
   bool automatic_class = true;
 
@@ -99,6 +111,8 @@ struct Config {
 };
 
 ThreadPriorityConfig ThreadPriorityOf(const Config& config);
+// Of an application's region.
+ipc::RegionShape RegionShapeOf(const Config& config);
 
 // Parses the text of a configuration file. `origin` names it in messages ("netchannel.toml",
 // "defaults").

@@ -3,6 +3,7 @@
 
 #include "netdriver/peer_networks.h"
 #include "netscheduler/channel_policy.h"
+#include "netscheduler/copy/copy_policy.h"
 #include "netscheduler/scaling_policy.h"
 
 namespace netchannel {
@@ -22,6 +23,14 @@ std::vector<absl::string_view> PolicyNames() {
 std::vector<absl::string_view> ScalingNames() {
   std::vector<absl::string_view> names;
   for (const std::string_view name : kScalingPolicies) names.emplace_back(name.data(), name.size());
+  return names;
+}
+
+std::vector<absl::string_view> CopyPolicyNames() {
+  std::vector<absl::string_view> names;
+  for (const CopyPolicyEntry& policy : CopyPolicies()) {
+    names.emplace_back(policy.name.data(), policy.name.size());
+  }
   return names;
 }
 
@@ -110,6 +119,26 @@ std::vector<ConfigKey> MakeKeys() {
        "room"},
       {"scaling", "max_channels", UintField{&C::max_channels, 1, 8}, "channels",
        "of each class, open at most; the smaller of both ends holds"},
+
+      {"copy", "workers", UintField{&C::copy_workers, 0, kMaxCopyWorkers}, "threads",
+       "copy workers of a process, started with its first large copy. The default follows the "
+       "cores: none below 4, then one for 4 cores, at most 3"},
+      {"copy", "policy", TextField{&C::copy_policy, CopyPolicyNames()}, "",
+       "which copy worker a piece goes to"},
+      {"copy", "threshold_kib", UintField{&C::copy_threshold_kib, 4, 65536}, "KiB",
+       "a copy of less is the caller's alone (the paper: 62,620 bytes)"},
+      {"copy", "worker_backlog_kib", UintField{&C::copy_worker_backlog_kib, 64, 65536}, "KiB",
+       "a copy worker with more to do is given no more"},
+      {"copy", "send_in_flight_kib", UintField{&C::copy_send_in_flight_kib, 64, 65536}, "KiB",
+       "of one send, handed out and not yet copied"},
+      {"copy", "receive_in_flight_kib", UintField{&C::copy_receive_in_flight_kib, 64, 65536}, "KiB",
+       "of one receive, handed out and not yet copied"},
+      {"copy", "help", BoolField{&C::copy_help}, "",
+       "the calling thread copies, too, while it waits for its workers"},
+      {"copy", "checked", BoolField{&C::copy_checked}, "",
+       "copies that may go to a worker are the kernel's: a buffer that is not there is EFAULT. "
+       "Off: "
+       "they are several times as fast, and it is SIGSEGV"},
 
       {"classes", "automatic", BoolField{&C::automatic_class}, "",
        "sockets of which nobody has said it: small requests and answers in turn make the latency "

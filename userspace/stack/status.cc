@@ -299,6 +299,19 @@ Json DaemonPart(const DaemonFacts& facts) {
           {"large_copies_why", "process_vm_readv is slower, see userspace/ipc/README.md"}};
 }
 
+Json CopyPart(const Config& config, const CopyTally& tally) {
+  return {{"workers", config.copy_workers},
+          {"policy", config.copy_policy},
+          {"checked", config.copy_checked},
+          {"copies", tally.copies},
+          {"worker_pieces", tally.worker_pieces},
+          {"worker_bytes", tally.worker_bytes},
+          {"caller_pieces", tally.caller_pieces},
+          {"caller_bytes", tally.caller_bytes},
+          {"faults", tally.faults},
+          {"pools_refused", tally.pools_refused}};
+}
+
 Json CounterPart(const Host& host) {
   const SocketStats stats = host.sockets().Stats();
   return {{"sockets", stats.sockets},
@@ -334,6 +347,7 @@ std::string BuildStatus(const Config& config, const LiveInterface& interface, Ho
   }
   status["drops"] = DropPart(host);
   status["counters"] = CounterPart(host);
+  status["copy"] = CopyPart(config, bridge.TallyCopies());
   status["sessions"] = SessionPart(host);
   status["sockets"] = SocketPart(host, bridge);
   status["fallback_counts"] = FallbackCounts(bridge.fallbacks());

@@ -64,6 +64,21 @@ TEST_F(TransferTest, FourChannelsOfOneSessionCarryOneFile) {
   EXPECT_EQ(carrying, 4) << a["sessions"];
 }
 
+TEST_F(TransferTest, CopyWorkersOfBothEndsCarryAFile) {
+  ASSERT_NO_FATAL_FAILURE(MakeHosts(9000));
+  const Words workers = {"--set", "copy.workers=2",        "--set", "copy.help=false",
+                         "--set", "copy.threshold_kib=16", "--set", "copy.policy=least-loaded"};
+  ASSERT_NO_FATAL_FAILURE(CopyFile(NamespacePair::Address(kB), 64 * kMiB, workers, workers));
+  for (const char* end : {"a.json", "b.json"}) {
+    const Json copy = ReadJson(Path(end))["copy"];
+    EXPECT_EQ(copy.value("workers", 0), 2) << copy;
+    EXPECT_EQ(copy.value("policy", ""), "least-loaded") << copy;
+    EXPECT_GT(copy.value("worker_bytes", uint64_t{0}), 0u) << copy;
+    EXPECT_EQ(copy.value("faults", uint64_t{1}), 0u) << copy;
+    EXPECT_EQ(copy.value("pools_refused", uint64_t{1}), 0u) << copy;
+  }
+}
+
 TEST_F(TransferTest, OtherTrafficCrossesTheLinkDuringAStream) {
   ASSERT_NO_FATAL_FAILURE(MakeHosts(1500));
   Process server = Start(kB, {"bench", "stream", "--server"});
