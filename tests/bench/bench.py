@@ -12,6 +12,7 @@ import connections
 import daemons
 import idles
 import isolation
+import long_flow
 import messages
 import pingpongs
 import redis_runs
@@ -39,6 +40,7 @@ CATALOGUE = {
     "redis-p16": lambda c: redis_runs.rows(c, 16),
     "redis-paper": redis_runs.paper_rows,
     "connections": connections.rows,
+    "long-scaling": long_flow.rows,
     "tcp-channels": tcp_channels.rows,
     "isolation-1": lambda c: isolation.rows(c, 1),
     "isolation-4": lambda c: isolation.rows(c, 4),

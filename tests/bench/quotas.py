@@ -1,61 +1,92 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Threads that may use a fixed share of a core: so the curve over more threads than the machine has cores is real.
-With version 1 of the kernel's cpu controller, in which single threads can be put into groups."""
+"""A fixed share of a core for each of some threads, so that several of them fit on few cores: by the cpu
+controller's quota, in a group a thread. cgroup v1 (a hierarchy of its own) and v2 (threaded groups)."""
 import itertools
 import os
 import pathlib
+import time
 
-PERIOD_US = 20_000
-SHARE = 0.05  # the kernel's least quota is 1 ms a period
+QUOTA_US = 1000  # a period; the least that the kernel takes, so that who has used it up is not away for long
+START_SECONDS = 10  # for the threads to appear
 
 _numbers = itertools.count()
 
 
-def controller():
-    for line in pathlib.Path("/proc/mounts").read_text(encoding="ascii").splitlines():
-        _, where, kind, options, *_ = line.split()
-        if kind == "cgroup" and "cpu" in options.split(","):
-            return pathlib.Path(where)
-    raise RuntimeError("thread quotas need the cpu controller of cgroup version 1; mount it: mount -t cgroup -o cpu "
-                       "cpu /sys/fs/cgroup/cpu")
+def hierarchy():
+    """Where groups with the cpu controller can be made, and whether it is v1."""
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        for line in mounts:
+            _, where, kind, options = line.split()[:4]
+            if kind == "cgroup" and "cpu" in options.split(","):
+                return pathlib.Path(where), True
+            if kind == "cgroup2" and "cpu" in (pathlib.Path(where) / "cgroup.controllers").read_text().split():
+                return pathlib.Path(where), False
+    raise RuntimeError("no cpu controller of cgroups is mounted: the share of a thread cannot be limited")
 
 
-def threads_named(pid, prefix):
-    """The thread numbers of a process whose names begin so, in the order of the names."""
-    found = []
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        name = (task / "comm").read_text(encoding="ascii").strip()
-        if name.startswith(prefix):
-            found.append((name, int(task.name)))
-    return [number for _, number in sorted(found)]
+class Shares:
+    """A context: threads that are given to limit() get `percent` of a core each, until its end."""
 
-
-class Quotas:
-    """A context: each of the threads in a group of its own, with SHARE of a core."""
-
-    def __init__(self, threads, share=SHARE):
-        self.threads, self.share = threads, share
+    def __init__(self, percent):
+        self.period_us = QUOTA_US * 100 // percent
+        self.root, self.v1 = hierarchy()
+        self.parent = self.root / f"nb{os.getpid()}-{next(_numbers)}"
         self.groups = []
 
     def __enter__(self):
-        try:
-            for thread in self.threads:
-                group = controller() / f"nc-bench-{os.getpid()}-{next(_numbers)}"
-                group.mkdir()
-                self.groups.append(group)
-                (group / "cpu.cfs_period_us").write_text(str(PERIOD_US), encoding="ascii")
-                (group / "cpu.cfs_quota_us").write_text(str(int(PERIOD_US * self.share)), encoding="ascii")
-                (group / "tasks").write_text(str(thread), encoding="ascii")
-        except BaseException:
-            self.__exit__()
-            raise
+        self.parent.mkdir()
+        if not self.v1:
+            (self.root / "cgroup.subtree_control").write_text("+cpu")
+            (self.parent / "cgroup.type").write_text("threaded")
+            (self.parent / "cgroup.subtree_control").write_text("+cpu")
         return self
 
     def __exit__(self, *_):
         for group in self.groups:
-            for thread in (group / "tasks").read_text(encoding="ascii").split():
+            # It is empty when the kernel is done with the process that has ended.
+            for _ in range(1000):
                 try:
-                    (controller() / "tasks").write_text(thread, encoding="ascii")
-                except ProcessLookupError:
-                    pass  # it has ended
-            group.rmdir()
+                    group.rmdir()
+                    break
+                except OSError:
+                    time.sleep(0.005)
+        self.groups = []
+        self.parent.rmdir()
+
+    def limit(self, thread):
+        group = self.parent / f"t{thread}"
+        group.mkdir()
+        self.groups.append(group)
+        if self.v1:
+            (group / "cpu.cfs_period_us").write_text(str(self.period_us))
+            (group / "cpu.cfs_quota_us").write_text(str(QUOTA_US))
+            (group / "tasks").write_text(str(thread))
+        else:
+            (group / "cgroup.type").write_text("threaded")
+            (group / "cpu.max").write_text(f"{QUOTA_US} {self.period_us}")
+            (group / "cgroup.threads").write_text(str(thread))
+
+    def throttled(self):
+        """How many periods each of them has run out of its share in."""
+        counts = []
+        for group in self.groups:
+            stat = dict(line.split() for line in (group / "cpu.stat").read_text().splitlines())
+            counts.append(int(stat["nr_throttled"]))
+        return counts
+
+
+def await_threads(process, name, count):
+    """The threads of `process` whose names begin with `name`, as soon as there are `count`."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        found = []
+        for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
+            try:
+                if (task / "comm").read_text().startswith(name):
+                    found.append(int(task.name))
+            except OSError:
+                continue  # it has ended meanwhile
+        if len(found) == count:
+            return found
+        time.sleep(0.0005)
+    raise RuntimeError(f"the {count} threads {name}* did not appear")

@@ -8,12 +8,13 @@ import contextlib
 
 from compare import compare, in_turns
 from daemons import MTU, Daemons, bench_run
-from quotas import Quotas, threads_named
+from quotas import Shares, await_threads
 
 MESSAGE = 4096
 COUNTS = (1, 2, 4)
 TIMES_ONE = {2: None, 4: 3.5}
 QUEUES = 4
+SHARE_PERCENT = 5
 SECONDS = 3
 ADAPTIVE_SHARE = 0.9  # of what four channels reach that are open from the beginning
 
@@ -27,12 +28,11 @@ ROOM = ("driver.rx_ring=4096", "driver.tx_ring=4096", "sockets.buffer_kib=8192",
 def channels(binary, count, *more):
     """Daemons with so many channel threads, each with its quota."""
     settings = (*ROOM, f"threads.channel_threads={count}", *more)
-    with Daemons(binary, settings=settings, queues=QUEUES) as daemons:
-        threads = [thread for daemon in daemons.daemons for thread in threads_named(daemon.pid, "nc-channel")]
-        if len(threads) != 2 * count:
-            raise RuntimeError(f"{len(threads)} channel threads at two hosts, not {2 * count}")
-        with Quotas(threads):
-            yield daemons
+    with Shares(SHARE_PERCENT) as shares, Daemons(binary, settings=settings, queues=QUEUES) as daemons:
+        for daemon in daemons.daemons:
+            for thread in await_threads(daemon, "nc-channel", count):
+                shares.limit(thread)
+        yield daemons
 
 
 def rate(binary, daemons):
