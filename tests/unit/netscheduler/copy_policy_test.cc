@@ -63,9 +63,10 @@ class LastWorker final : public CopyPolicy {
 
 TEST_F(CopyPolicyTest, APolicyFromOutsideIsOneRegistration) {
   const auto make = []() -> std::unique_ptr<CopyPolicy> { return std::make_unique<LastWorker>(); };
-  EXPECT_FALSE(RegisterCopyPolicy({1, "last", make}));           // ours
-  EXPECT_FALSE(RegisterCopyPolicy({100, "round-robin", make}));  // taken
-  EXPECT_TRUE(RegisterCopyPolicy({100, "last", make}));
+  EXPECT_FALSE(RegisterCopyPolicy({1, "last", make}));                     // ours
+  EXPECT_FALSE(RegisterCopyPolicy({100, "round-robin", make}));            // taken
+  static const bool registered = RegisterCopyPolicy({100, "last", make});  // also when repeated
+  EXPECT_TRUE(registered);
   EXPECT_FALSE(RegisterCopyPolicy({100, "another", make}));
   EXPECT_EQ(FindCopyPolicy(100u)->name, "last");
   EXPECT_EQ(Choose("last", 0b011), 1u);
