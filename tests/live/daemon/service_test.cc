@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // netchanneld as a service manager sees it, and what it keeps of root.
+#include <dirent.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <fstream>
 #include <sstream>
 
@@ -24,6 +28,35 @@ std::string StatusField(pid_t process, const std::string& field) {
   return "";
 }
 
+std::vector<pid_t> ThreadsOf(pid_t process) {
+  std::vector<pid_t> threads;
+  DIR* const tasks = opendir(("/proc/" + std::to_string(process) + "/task").c_str());
+  if (tasks == nullptr) return threads;
+  while (const dirent* entry = readdir(tasks)) {
+    if (const pid_t thread = std::atoi(entry->d_name); thread > 0) threads.push_back(thread);
+  }
+  closedir(tasks);
+  return threads;
+}
+
+// Stops one thread of another process, as a hang would, and none of its others, until it goes.
+class StoppedThread {
+ public:
+  explicit StoppedThread(pid_t thread) : thread_(thread) {
+    stopped_ = ptrace(PTRACE_SEIZE, thread, nullptr, nullptr) == 0 &&
+               ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr) == 0 &&
+               waitpid(thread, nullptr, __WALL) == thread;
+  }
+  ~StoppedThread() { ptrace(PTRACE_DETACH, thread_, nullptr, nullptr); }
+  StoppedThread(const StoppedThread&) = delete;
+  StoppedThread& operator=(const StoppedThread&) = delete;
+  bool stopped() const { return stopped_; }
+
+ private:
+  const pid_t thread_;
+  bool stopped_;
+};
+
 class ServiceTest : public DaemonTest {
  protected:
   void SetUp() override {
@@ -35,8 +68,7 @@ class ServiceTest : public DaemonTest {
     std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
     manager_ = UniqueFd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ASSERT_EQ(bind(manager_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-    const timeval patience{.tv_sec = 10, .tv_usec = 0};
-    setsockopt(manager_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    Listen(Duration::Millis(10000));
     setenv("NOTIFY_SOCKET", path.c_str(), 1);
     setenv("WATCHDOG_USEC", "300000", 1);
   }
@@ -49,6 +81,12 @@ class ServiceTest : public DaemonTest {
     char text[256];
     const ssize_t got = recv(manager_.get(), text, sizeof(text), 0);
     return got > 0 ? std::string(text, static_cast<size_t>(got)) : "";
+  }
+  // How long Heard() waits.
+  void Listen(Duration patience) {
+    const timeval wait{.tv_sec = patience.micros() / 1'000'000,
+                       .tv_usec = patience.micros() % 1'000'000};
+    setsockopt(manager_.get(), SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
   }
   bool HeardNothing() {
     char byte;
@@ -82,6 +120,27 @@ TEST_F(ServiceTest, TellsThatItIsReadyAliveAndStopping) {
   }
   EXPECT_EQ(last, "STOPPING=1");
   EXPECT_EQ(daemons_[0].WaitForExit(), 0);
+}
+
+// The thread that tells the manager goes on: only the rounds have stopped.
+TEST_F(ServiceTest, SaysNoMoreThatItIsAliveWhenItsRoundsStop) {
+  StartOne();
+  ASSERT_EQ(Heard(), "READY=1");
+  ASSERT_EQ(Heard(), "WATCHDOG=1");
+  {
+    std::deque<StoppedThread> hung;
+    for (const pid_t thread : ThreadsOf(daemons_[0].pid())) {
+      if (thread != daemons_[0].pid()) hung.emplace_back(thread);
+    }
+    ASSERT_FALSE(hung.empty());
+    for (const StoppedThread& thread : hung) ASSERT_TRUE(thread.stopped());
+    // What was on its way, and rounds between the last word and the stop: two at most.
+    Listen(Duration::Millis(1000));  // three periods of the watchdog's, ten of the daemon's words
+    int late = 0;
+    while (Heard() == "WATCHDOG=1") ASSERT_LE(++late, 2);
+  }
+  Listen(Duration::Millis(10000));
+  EXPECT_EQ(Heard(), "WATCHDOG=1") << "its rounds go on again";
 }
 
 TEST_F(ServiceTest, SaysNothingOfItsHealthWhenNobodyWatches) {
