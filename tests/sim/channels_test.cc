@@ -92,7 +92,8 @@ struct SteadyLoad final : LoadSource {
 
 uint32_t OpenThroughputChannels(SimHost& host) {
   uint32_t open = 0;
-  for (const ChannelStatus& channel : host.driver().Status()[0].channels) {
+  const auto sessions = host.driver().Status();
+  for (const ChannelStatus& channel : sessions[0].channels) {
     open += channel.app_class == AppClass::kThroughput && channel.state == std::string("open");
   }
   return open;

@@ -115,5 +115,9 @@ absl::StatusOr<std::unique_ptr<StackLink>> AttachByAnchor(std::string_view /*soc
   return absl::NotFoundError("no such socket");
 }
 
+absl::StatusOr<std::string> DaemonStatus(std::string_view) {
+  return absl::UnavailableError("the test's daemon has no status");
+}
+
 }  // namespace ipc
 }  // namespace netchannel
