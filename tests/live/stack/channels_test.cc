@@ -10,12 +10,11 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr size_t kMiB = 1 << 20;
-
-// Bytes wait soon, so that a busy thread alone decides.
-const Words kAdaptive = {"--set", "scaling.policy=adaptive",
-                         "--set", "scaling.max_channels=4",
-                         "--set", "scheduler.channel_backlog_kib=16"};
+// Short queues, which threads of their own empty: they are full soon, and bytes wait.
+const Words kAdaptive = {
+    "--set", "scaling.policy=adaptive",         "--set", "scaling.max_channels=4",
+    "--set", "threads.channel_threads=4",       "--set", "driver.tx_ring=64",
+    "--set", "scheduler.channel_backlog_kib=16"};
 
 using ChannelsTest = StackTest;
 
@@ -59,9 +58,7 @@ TEST_F(ChannelsTest, ComeAndGoWhileAStreamFlows) {
 
 TEST_F(ChannelsTest, AFileArrivesIntactWhileTheyDo) {
   ASSERT_NO_FATAL_FAILURE(MakeHosts(1500, 4));
-  Words many = kAdaptive;
-  many.insert(many.end(), {"--set", "threads.channel_threads=4"});
-  ASSERT_NO_FATAL_FAILURE(CopyFile(NamespacePair::Address(kB), 256 * kMiB, many, many));
+  ASSERT_NO_FATAL_FAILURE(CopyFile(NamespacePair::Address(kB), 256 * kMiB, kAdaptive, kAdaptive));
 }
 
 }  // namespace
