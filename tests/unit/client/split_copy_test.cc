@@ -108,7 +108,8 @@ class TornBuffer {
   explicit TornBuffer(size_t there) : size_(there + 64 * kPage) {
     base_ = static_cast<char*>(
         mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    munmap(base_ + there, size_ - there);
+    // Not unmapped: another thread's memory could come to lie there, and would go with ours.
+    mprotect(base_ + there, size_ - there, PROT_NONE);
   }
   ~TornBuffer() { munmap(base_, size_); }
   char* data() const { return base_; }
