@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Channels come and go under load, and threads of their own send for them; nothing is lost by it.
-#include <gmock/gmock.h>
-#include <signal.h>
-
 #include "stack_fixture.h"
 
 namespace netchannel::test {
 namespace {
-
-using testing::HasSubstr;
 
 // Short queues, which threads of their own empty: they are full soon, and bytes wait.
 const Words kAdaptive = {
@@ -35,30 +30,13 @@ TEST_F(ChannelsTest, ThreadsOfTheirOwnSendWhatChannelsHold) {
   EXPECT_GT(SumOf(a["lanes"], "tx_kicks"), 0u);
 }
 
-TEST_F(ChannelsTest, ComeAndGoWhileAStreamFlows) {
-  ASSERT_NO_FATAL_FAILURE(MakeHosts(1500, 4));
-  Process server = Start(kB, {"bench", "stream", "--server", "--once"}, kAdaptive);
-  ASSERT_TRUE(server.WaitForOutput("ready\n")) << server.err();
-  Words client = {"--connect", NamespacePair::Address(kB), "--seconds", "60"};
-  client.insert(client.end(), kAdaptive.begin(), kAdaptive.end());
-  Process stream = Start(kA, {"bench", "stream"}, client);
-  Json scaling;
-  ASSERT_TRUE(Eventually(stream, [&] {
-    scaling = StatusOf(kA)["channel_scaling"];
-    return scaling.is_object() && scaling.value("changes", 0) > 0;
-  })) << stream.err();
-  EXPECT_EQ(scaling.value("policy", ""), "adaptive");
-  EXPECT_EQ(scaling["recent"][0].value("outcome", ""), "opened") << scaling;
-  EXPECT_EQ(scaling["recent"][0].value("class", ""), "throughput") << scaling;
-  stream.Signal(SIGINT);
-  EXPECT_EQ(stream.WaitForExit(), 0) << stream.err();
-  EXPECT_EQ(server.WaitForExit(), 0) << server.err();
-  EXPECT_THAT(stream.err(), HasSubstr("netchannel: channels: throughput channel"));
-}
-
-TEST_F(ChannelsTest, AFileArrivesIntactWhileTheyDo) {
+// Whether one is opened depends on how busy the machine is; that they are opened when threads are
+// busy, and closed again, is shown in the simulator (tests/sim/channels_test.cc).
+TEST_F(ChannelsTest, AFileArrivesIntactWhileTheyMayComeAndGo) {
   ASSERT_NO_FATAL_FAILURE(MakeHosts(1500, 4));
   ASSERT_NO_FATAL_FAILURE(CopyFile(NamespacePair::Address(kB), 256 * kMiB, kAdaptive, kAdaptive));
+  const Json scaling = ReadJson(Path("a.json"))["channel_scaling"];
+  EXPECT_EQ(scaling.value("policy", ""), "adaptive") << scaling;
 }
 
 }  // namespace
