@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fake_daemon.h"
 
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,6 +12,15 @@
 #include "ipc/daemon_link.h"
 
 namespace netchannel {
+
+uint64_t RegionId() {
+  static const uint64_t id = [] {
+    uint64_t random;
+    if (getrandom(&random, sizeof(random), 0) != sizeof(random)) abort();
+    return random;
+  }();
+  return id;
+}
 
 AnchorBook::AnchorBook() {
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends_) != 0) abort();

@@ -317,7 +317,7 @@ TEST_F(SharingTest, ADescriptorNamesItsSocketAndLife) {
   const int fd = nc_socket_fd(pair.first);
   const auto name = ReadAnchor(fd);
   ASSERT_TRUE(name);
-  EXPECT_EQ(name->region_id, 0xfedcba9876543210u);
+  EXPECT_EQ(name->region_id, RegionId());
   EXPECT_EQ(name->slot, pair.first->index);
   pair.first->client->generation.fetch_add(1);  // as when the slot has been used anew
   EXPECT_EQ(nc_socket_adopt(nullptr, fd), nullptr);
