@@ -146,10 +146,13 @@ TEST_P(SplitCopyTest, AReceiveIntoABufferThatIsNotThereLosesNothing) {
   fake().Settle();
   const size_t there = 20 * kPage;
   const TornBuffer torn(there);
-  EXPECT_EQ(nc_recv(pair.second, torn.data(), there + 50 * kPage, 0), static_cast<ssize_t>(there));
-  EXPECT_EQ(memcmp(torn.data(), sent.data(), there), 0);
-  EXPECT_EQ(Receive(pair.second, sent.size() - there),
-            std::string(sent.begin() + static_cast<ptrdiff_t>(there), sent.end()));
+  // As much as has arrived, and no more than there is room for.
+  const ssize_t got = nc_recv(pair.second, torn.data(), there + 50 * kPage, 0);
+  ASSERT_GT(got, 0);
+  ASSERT_LE(got, static_cast<ssize_t>(there));
+  EXPECT_EQ(memcmp(torn.data(), sent.data(), static_cast<size_t>(got)), 0);
+  EXPECT_TRUE(Receive(pair.second, sent.size() - static_cast<size_t>(got)) ==
+              std::string(sent.begin() + got, sent.end()));
 }
 
 // As the kernel: what was copied before counts, then EFAULT; never a crash, never other bytes.
