@@ -99,7 +99,7 @@ run() { # LABEL DIR TIMEOUT_MULTIPLIER [PREFIX...]: builds all of DIR and runs i
 }
 
 # clang, so that one pass also shows that what it builds compiles without a warning there. A unit for each library
-# and program, whose headers are parsed once: more than twice as fast. gcc compiles the libraries file by file, which
+# and program, whose headers are parsed once: 66 units for 398 files. gcc compiles the libraries file by file, which
 # shows that each has the includes it needs.
 sanitized_build() { # DIR SANITIZERS
   CC=clang CXX=clang++ nc_configure "$1" -Dbuildtype=plain -Doptimization=1 -Db_sanitize="$2" \

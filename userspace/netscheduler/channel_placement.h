@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Which of a session's channels is opened next, and which closed: where it runs. A channel's lane
-// names a NIC queue, and the queue a core, the one that takes its interrupts or the one whose
-// channel thread owns the lane.
+// names a NIC queue and, where a channel thread of its own is pinned for it, a core; of other lanes
+// no core is known (which one takes a queue's interrupts is not read), and the queue decides alone.
 //
 // To open: the closed channel whose core has the most left over (interrupts count against it like
 // any work), of those the one whose queue carries the fewest open channels, of those the first. To
