@@ -137,7 +137,8 @@ tidy() {
 nc_install_deps
 export ASAN_OPTIONS=detect_stack_use_after_return=1:abort_on_error=0
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+# A child of fork() that starts threads, as preloaded programs may: without die_after_fork=0 a test ends there.
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0
 
 CC=gcc CXX=g++ nc_configure "$NC_BUILD" -Dunity_programs=true
 run gcc "$NC_BUILD" 1

@@ -217,11 +217,12 @@ void nc_set::Recheck(SetMember* member) {
 }
 
 int nc_set::Export() {
+  const auto home = origin->Latest();  // before the mutex: it takes the process's
   const std::lock_guard lock(mutex_);
   if (const int error = EnsureOwn(); error != 0) return netchannel::Fail(error);
   if (!exported_.exchange(true, std::memory_order_seq_cst)) {
     // The application may sleep on it at any time from now on, where we cannot see it.
-    if (origin->embedded) exported_home_.emplace(origin->Latest().get());
+    if (origin->embedded) exported_home_.emplace(home.get());
     eventfd_write(event_fd_, 1);
   }
   return event_fd_;

@@ -236,7 +236,7 @@ TEST_F(SplitSharingTest, AForkedChildCopiesWithItsOwnWorkers) {
   sender.join();
   const pid_t child =
       Fork([&] { return nc_send(pair.first, sent.data(), 600000, 0) == 600000 ? 0 : 1; });
-  EXPECT_EQ(Wait(child), 0);
+  ASSERT_EQ(Wait(child), 0);
   EXPECT_TRUE(Receive(pair.second, 600000) == std::string(sent.begin(), sent.begin() + 600000));
 }
 
