@@ -10,14 +10,7 @@
 #include <atomic>
 #include <cstdint>
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define NC_THREAD_SANITIZER 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define NC_THREAD_SANITIZER 1
-#endif
+#include "base/sanitizers.h"
 
 namespace netchannel::ipc {
 

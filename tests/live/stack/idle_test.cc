@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a stack takes while nothing happens. Bounds, not measurements: tests/bench measures.
+#include "base/sanitizers.h"
 #include "stack_fixture.h"
 
 namespace netchannel::test {
@@ -7,6 +8,12 @@ namespace {
 
 class IdleTest : public StackTest {
  protected:
+  void SetUp() override {
+#if defined(NC_THREAD_SANITIZER)
+    GTEST_SKIP() << "the thread sanitizer's own thread and memory would be measured";
+#endif
+    StackTest::SetUp();
+  }
   // The report of `connections` idle ones for two seconds, on four queues.
   Json Measure(int connections) {
     MakeHosts(1500, 4);

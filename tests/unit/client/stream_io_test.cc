@@ -6,9 +6,9 @@
 #include <thread>
 #include <vector>
 
+#include "base/sanitizers.h"
 #include "client/socket.h"
 #include "client_fixture.h"
-#include "ipc/fence.h"
 
 namespace netchannel {
 namespace {
