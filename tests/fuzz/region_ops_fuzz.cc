@@ -198,8 +198,10 @@ void Game::SetAWord() {
                                           &slot->error,
                                           &slot->dirty,
                                           &view().header()->stack_sleeping,
-                                          &view().header()->sleepers};
-  words[in_.Take() % 7]->store(static_cast<uint32_t>(in_.TakeOdd()));
+                                          &view().header()->sleepers,
+                                          &view().header()->spinner,
+                                          &view().header()->stack_core};
+  words[in_.Take() % 9]->store(static_cast<uint32_t>(in_.TakeOdd()));
 }
 
 void Game::RingForNonsense() {

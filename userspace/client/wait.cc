@@ -15,6 +15,10 @@ namespace {
 // Looks at shared memory between two offers of the thread (a lease held by another may have come
 // free), and of its core: who is to bring what it waits for may need it. Under 1 us.
 constexpr int kSpinTurns = 16;
+// Between two offers of the core where the stack's thread is known to be on another: who waits for
+// this one (the peer's stack, on a machine with two hosts) comes rarely, and a switch to it and
+// back costs several microseconds. Measured: stack/core_sharing.h.
+constexpr Duration kSpinWindow = Duration::Micros(10);
 
 struct Waiting {
   nc_socket* socket;
@@ -76,6 +80,48 @@ Done DoneOf(Condition condition) {
   return &IsConnected;
 }
 
+// A thread that spins for a stack which runs on another one.
+class Spinner {
+ public:
+  explicit Spinner(ipc::RegionHeader* header) : header_(header) {}
+
+  // Looks for a while, and gives the core away if that was in vain.
+  void Turn(Done done, Waiting* waiting) {
+    const uint32_t stack_core = header_->stack_core.load(std::memory_order_relaxed);
+    const auto core = static_cast<uint32_t>(sched_getcpu());
+    const bool apart = stack_core != 0 && stack_core != core + 1;
+    Tell(core);
+    // What this thread has written is on its way now; who is next on the core may be who carries
+    // it on, and nothing can come before that.
+    const bool look = !apart || turns_ > 0;
+    ++turns_;
+    if (look && Look(done, waiting, apart ? kSpinWindow : Duration::Zero())) return;
+    sched_yield();
+  }
+
+ private:
+  static bool Look(Done done, Waiting* waiting, Duration window) {
+    const Time until = ipc::MonotonicNow() + window;
+    do {
+      for (int i = 0; i < kSpinTurns; ++i) {
+        if (done(waiting)) return true;
+        ipc::SpinPause();
+      }
+    } while (ipc::MonotonicNow() < until);
+    return false;
+  }
+
+  void Tell(uint32_t core) {
+    constexpr uint32_t kCoreMask = (1u << ipc::kSpinnerCoreBits) - 1;
+    const uint32_t before = header_->spinner.load(std::memory_order_relaxed);
+    header_->spinner.store(((before & ~kCoreMask) + kCoreMask + 1) | (core & kCoreMask),
+                           std::memory_order_relaxed);
+  }
+
+  ipc::RegionHeader* const header_;
+  uint32_t turns_ = 0;
+};
+
 // 0, or what ended the sleep. EINTR is the only one that the caller must know.
 int SleepOnEvent(nc_socket* socket, uint32_t waiter, Done done, Waiting* waiting, Time deadline) {
   ipc::SocketSlot* slot = socket->slot;
@@ -101,6 +147,7 @@ WaitResult WaitFor(nc_socket* socket, Condition condition, uint64_t bytes, Time 
   const uint32_t waiter = condition == Condition::kReadable ? ipc::kReadWaiter : ipc::kWriteWaiter;
   Waiting waiting = {socket, bytes};
   ipc::StackLink* link = socket->home->link.get();
+  Spinner spinner(socket->home->header);
   while (!done(&waiting)) {
     if (!deadline.is_infinite() && ipc::MonotonicNow() >= deadline) return WaitResult::kTimedOut;
     const bool spin = socket->client->spin.load(std::memory_order_relaxed) != 0;
@@ -111,8 +158,7 @@ WaitResult WaitFor(nc_socket* socket, Condition condition, uint64_t bytes, Time 
     if (ends && !done(&waiting)) return WaitResult::kInterrupted;
     if (lent != ipc::LendResult::kUnavailable) continue;
     if (spin) {
-      for (int i = 0; i < kSpinTurns && !done(&waiting); ++i) ipc::SpinPause();
-      sched_yield();
+      spinner.Turn(done, &waiting);
       continue;
     }
     if (SleepOnEvent(socket, waiter, done, &waiting, deadline) == EINTR && !done(&waiting)) {

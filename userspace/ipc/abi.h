@@ -46,7 +46,7 @@
 namespace netchannel::ipc {
 
 inline constexpr uint32_t kMagic = 0x4e43484e;  // "NCHN"
-inline constexpr uint32_t kAbiVersion = 4;
+inline constexpr uint32_t kAbiVersion = 5;
 
 inline constexpr uint32_t kCalls =
     256;  // threads of one application in a control operation at once
@@ -105,13 +105,24 @@ struct RegionHeader {
   // no other thread.
   alignas(kCacheLine) std::atomic<uint32_t> sleepers;
 
+  // Hints of who runs where, for those who spin for one another (NC_SPIN, and a stack in another
+  // process): the core of the stack's thread, plus 1 (0: not known; the stack writes), and of the
+  // application's thread that has looked last (kSpinnerCoreBits).
+  alignas(kCacheLine) std::atomic<uint32_t> stack_core;
+  alignas(kCacheLine) std::atomic<uint32_t> spinner;
+
   // The application's own.
-  std::atomic<uint32_t> sharings;    // how often another process has come to use the region
-  std::atomic<uint32_t> slots_seen;  // slots with a number below this have been in use
-  std::atomic<uint32_t> claims;      // accepted sockets that have no anchor yet, in processes
-                                     // whose death would not close them (client/accept.cc)
+  alignas(kCacheLine)
+      std::atomic<uint32_t> sharings;  // how often another process has come to use the region
+  std::atomic<uint32_t> slots_seen;    // slots with a number below this have been in use
+  std::atomic<uint32_t> claims;        // accepted sockets that have no anchor yet, in processes
+                                       // whose death would not close them (client/accept.cc)
   alignas(kCacheLine) CopyCounters copied;
 };
+
+// RegionHeader::spinner: the core in the low bits, and above it a count that moves with each look,
+// so that one who has stopped is seen to have stopped.
+inline constexpr uint32_t kSpinnerCoreBits = 16;
 
 // Who holds something in shared memory: a thread's number in the low half, and in the high half the
 // low bits of when it started, so that the number's next bearer is not taken for it. 0: nobody.

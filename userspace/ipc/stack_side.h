@@ -70,6 +70,12 @@ class StackSide {
   // Application threads sleep where only the stack's own thread can wake them.
   bool HasSleepers() const { return header_->sleepers.load(std::memory_order_seq_cst) != 0; }
 
+  // See RegionHeader::spinner.
+  uint32_t SpinnerWord() const { return header_->spinner.load(std::memory_order_relaxed); }
+  void SetStackCore(uint32_t core) {
+    header_->stack_core.store(core + 1, std::memory_order_relaxed);
+  }
+
   // Calls. A taken call names a slot in use (except kCreate), or has been answered with EBADF
   // already.
   std::optional<CallRequest> TakeCall(uint32_t index);

@@ -60,6 +60,8 @@ struct Application {
   bool ending = false;              // nobody is left who could use it
   bool evicted = false;             // it broke the ABI
   uint32_t breaches = 0;
+  uint32_t spinner_word = 0;  // RegionHeader::spinner when it last moved
+  Time spinner_moved;
 };
 
 }  // namespace netchannel

@@ -75,6 +75,7 @@ void Bridge::LookAt(uint32_t owner, Application& application) {
   if (application.looked_at || application.ending || application.evicted) return;
   application.looked_at = true;
   application.side->SetSleeping(sleeping_);
+  if (stack_core_) application.side->SetStackCore(*stack_core_);
   looked_at_.push_back(owner);
 }
 
@@ -117,6 +118,27 @@ bool Bridge::HasSleepers() const {
 void Bridge::SetSleeping(ipc::StackSleep sleeping) {
   sleeping_ = sleeping;
   for (const uint32_t owner : looked_at_) applications_[owner]->side->SetSleeping(sleeping);
+}
+
+void Bridge::CollectSpinners(Time now, cpu_set_t* cores) {
+  CPU_ZERO(cores);
+  for (const uint32_t owner : looked_at_) {
+    Application& application = *applications_[owner];
+    const uint32_t word = application.side->SpinnerWord();
+    if (word != application.spinner_word) {
+      application.spinner_word = word;
+      application.spinner_moved = now;
+    }
+    const uint32_t core = word & ((1u << ipc::kSpinnerCoreBits) - 1);
+    const bool spins = word != 0 && now - application.spinner_moved < kSpinnerSilence;
+    if (spins && core < CPU_SETSIZE) CPU_SET(core, cores);
+  }
+}
+
+void Bridge::SetStackCore(uint32_t core) {
+  if (stack_core_ == core) return;
+  stack_core_ = core;
+  for (const uint32_t owner : looked_at_) applications_[owner]->side->SetStackCore(core);
 }
 
 // ---- the end of a socket, and of an application ----

@@ -27,6 +27,8 @@
 // application that has rung lately.
 #pragma once
 
+#include <sched.h>
+
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -105,6 +107,10 @@ class Bridge final : public BufferPool {
   void OnRung(Time now, uint32_t owner);
   // Whether application threads sleep where only the stack's own thread can wake them.
   bool HasSleepers() const;
+  // The cores on which application threads spin for the stack, as they say: a hint. Cheap.
+  void CollectSpinners(Time now, cpu_set_t* cores);
+  // Where the stack's own thread runs, for them.
+  void SetStackCore(uint32_t core);
   // Copies the views of all sockets that have changed to their applications, hands over
   // connections, and takes down fallbacks.
   void Publish(Time now);
@@ -129,6 +135,8 @@ class Bridge final : public BufferPool {
   static constexpr SocketId kNoSocket = Application::kNoSocket;
   static constexpr size_t kAlwaysLooked = 8;
   static constexpr Duration kQuietAfter = Duration::Millis(1);
+  // One that spins looks several times in each time slice of its core.
+  static constexpr Duration kSpinnerSilence = Duration::Millis(1);
   static constexpr Duration kInspectionPeriod = Duration::Seconds(1);
   static constexpr uint32_t kInspectedAtOnce = 256;  // slots: about 10 us
   // A position may go wrong in a program that writes over the region by accident; one that does it
@@ -176,6 +184,7 @@ class Bridge final : public BufferPool {
   std::vector<ClassRule> class_rules_;
   const PeerRules* peer_rules_ = nullptr;
   ipc::StackSleep sleeping_ = ipc::StackSleep::kAwake;
+  std::optional<uint32_t> stack_core_;
   Time next_inspection_;
   uint32_t inspected_owner_ = 0, inspected_slot_ = 0;  // where the walk goes on
   FallbackLog fallbacks_;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stack/runner.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <bit>
 
@@ -24,7 +22,8 @@ Runner::Runner(const RunnerConfig& config, Host* host, Bridge* bridge, Sleeper* 
       sleeper_(sleeper),
       housekeeping_(housekeeping),
       spin_(config.spin),
-      priority_(config.priority) {}
+      priority_(config.priority),
+      sharing_(bridge) {}
 
 Runner::~Runner() { Stop(); }
 
@@ -100,16 +99,17 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
   while (!stopping_) {
     const Time now = ipc::MonotonicNow();
     priority_.Check(now);
-    const bool worked = Round(now).any();
+    const RoundResult round = Round(now);
     if (inspectors_.load(std::memory_order_relaxed) > 0) GiveWay(lease);
     if (lend_wanted_.load(std::memory_order_relaxed) > 0) break;
-    if (worked) {
+    if (round.any()) {
       idle_since = now;
+      if (!config_.lend) sharing_.OnWork(now, round.received, round.moved);
       continue;
     }
     if (now - idle_since < spin_.budget()) {
       // Who does not lend serves other threads, and one of them may wait for this very core.
-      config_.lend ? Relax() : static_cast<void>(sched_yield());
+      config_.lend ? Relax() : sharing_.OnIdle(now);
       continue;
     }
     if (!AnnounceSleep()) continue;

@@ -27,6 +27,7 @@
 #include "ipc/futex.h"
 #include "ipc/link.h"
 #include "stack/bridge.h"
+#include "stack/core_sharing.h"
 #include "stack/host.h"
 #include "stack/signal_guard.h"
 #include "stack/sleeper.h"
@@ -145,6 +146,7 @@ class Runner {
   std::mutex lease_;
   SpinPolicy spin_;          // under lease_
   ThreadPriority priority_;  // under lease_
+  CoreSharing sharing_;      // under lease_
   Time next_housekeeping_;   // under lease_
   Duration busy_;            // under lease_
   Time round_began_;         // under lease_; of the last round, and whether it moved something

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stack/core_sharing.h"
+
+#include "ipc/fence.h"
+#include "ipc/futex.h"
+
+namespace netchannel {
+
+void CoreSharing::OnWork(Time now, size_t received, size_t moved) {
+  looking_since_ = now;
+  handed_on_ = received == 0;
+  if (handed_on_ && moved <= kLittle && FindSpinners(now) == Spinners::kElsewhere) Yield();
+}
+
+void CoreSharing::OnIdle(Time now) {
+  switch (FindSpinners(now)) {
+    case Spinners::kNone:
+      return Yield();
+    case Spinners::kHere:
+      MoveAway(now);
+      return Yield();
+    case Spinners::kElsewhere:
+      if (handed_on_ || now - looking_since_ >= kLook) return Yield();
+      ipc::SpinPause();
+  }
+}
+
+CoreSharing::Spinners CoreSharing::FindSpinners(Time now) {
+  const int core = sched_getcpu();
+  if (core < 0 || core >= CPU_SETSIZE) return Spinners::kNone;
+  bridge_->SetStackCore(static_cast<uint32_t>(core));
+  bridge_->CollectSpinners(now, &spinners_);
+  if (CPU_COUNT(&spinners_) == 0) return Spinners::kNone;
+  return CPU_ISSET(core, &spinners_) ? Spinners::kHere : Spinners::kElsewhere;
+}
+
+void CoreSharing::MoveAway(Time now) {
+  if (now < next_move_) return;
+  next_move_ = now + kMovePeriod;
+  cpu_set_t allowed, apart;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
+  // Those allowed that are not spinners'.
+  CPU_AND(&apart, &allowed, &spinners_);
+  CPU_XOR(&apart, &apart, &allowed);
+  if (CPU_COUNT(&apart) == 0 || sched_setaffinity(0, sizeof(apart), &apart) != 0) return;
+  sched_setaffinity(0, sizeof(allowed), &allowed);
+}
+
+void CoreSharing::Yield() {
+  sched_yield();
+  handed_on_ = false;
+  looking_since_ = ipc::MonotonicNow();
+}
+
+}  // namespace netchannel

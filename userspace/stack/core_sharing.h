@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How the stack's own thread goes about with its core while it looks for work, and programs that it
+// serves in other processes look for its answers (NC_SPIN). On few cores they take turns on the
+// same ones, and a turn costs two switches: several microseconds, as much as a packet.
+//
+// - Away from them: on the core of one that spins, each hand-over in either direction is a switch
+//   that a message waits for. On another it is a load from shared memory, and the switches that
+//   remain, to who is next on that core, go on while the other core works. So it moves, and is
+//   free to be moved again (a nudge, no pinning).
+// - A message has left: nobody needs this thread until an answer comes. It yields at once.
+// - Something was handed to a program: that answers in a moment. It looks for kLook before it
+//   yields.
+// - Nobody spins: who waits sleeps, and was woken perhaps on this very core. It yields at each
+// look.
+//
+// What programs say of themselves is a hint: a wrong one costs a move each kMovePeriod.
+//
+// Owner: Runner. Thread: the stack's own, under the lease. Errors: none; who may not move stays.
+#pragma once
+
+#include <sched.h>
+
+#include "base/units.h"
+#include "stack/bridge.h"
+
+namespace netchannel {
+
+class CoreSharing {
+ public:
+  explicit CoreSharing(Bridge* bridge) : bridge_(bridge) {}
+
+  // A round has found work: packets came, and so much else was moved.
+  void OnWork(Time now, size_t received, size_t moved);
+  // A round has found none.
+  void OnIdle(Time now);
+
+ private:
+  // A program's turn, from what it finds in its buffer to its answer, and the switch to it.
+  static constexpr Duration kLook = Duration::Micros(8);
+  // A doorbell, a segment, a packet, and one more of each: a message, not a stream of them, which
+  // would pay for a yield each round.
+  static constexpr size_t kLittle = 6;
+  // The kernel's balancing may bring it back; a move is some 20 us of both cores.
+  static constexpr Duration kMovePeriod = Duration::Millis(10);
+
+  enum class Spinners : uint8_t { kNone, kElsewhere, kHere };
+  // Tells applications where this thread is, and finds where theirs are.
+  Spinners FindSpinners(Time now);
+  void MoveAway(Time now);
+  void Yield();
+
+  Bridge* const bridge_;
+  cpu_set_t spinners_;  // as last found
+  Time looking_since_;
+  Time next_move_;
+  bool handed_on_ = false;
+};
+
+}  // namespace netchannel
