@@ -89,7 +89,7 @@ class Game {
     Connect();
     hostile_ = std::make_unique<App>(&world_, 0);
     for (size_t i = 0; i < kMaxOperations && !in_.empty(); ++i) {
-      One(in_.Take() % 20);
+      One(in_.Take() % 21);
       ComeAgain();
     }
     Finish();
@@ -176,6 +176,8 @@ void Game::One(uint8_t operation) {
       return world_.Step(5);
     case 18:
       return world_.Advance(Duration::Millis(in_.TakeOdd() % 3000));
+    case 20:
+      return Call(ipc::Op::kOpen);
     default:
       return world_.Step(1 + in_.Take() % 8);
   }
@@ -228,14 +230,21 @@ void Game::Call(ipc::Op op) {
   call->socket = in_.Take() % (kShape.socket_count + 1);
   call->argument = in_.Take() % 5;
   switch (op) {
+    case ipc::Op::kOpen:
+      call->options = {};
+      [[fallthrough]];
     case ipc::Op::kConnect:
-      call->address = ToShared({World::AddressOf(1), kOpenPort});
+      // Now and then where nobody listens, and where no host is: then the outcome takes its time.
+      call->address = ToShared({World::AddressOf(in_.Take() % 8 == 0 ? 2 : 1),
+                                static_cast<uint16_t>(kOpenPort + in_.Take() % 2)});
       break;
     case ipc::Op::kBind:
       call->address = ToShared({World::AddressOf(0), static_cast<uint16_t>(kHostilePort)});
       break;
     case ipc::Op::kSetOptions:
-      for (uint8_t& byte : call->address.ip) byte = in_.Take();
+      for (size_t i = 0; i < sizeof(call->options); ++i) {
+        reinterpret_cast<uint8_t*>(&call->options)[i] = in_.Take();
+      }
       break;
     default:
       call->address.port = static_cast<uint16_t>(in_.TakeOdd());
@@ -321,10 +330,10 @@ void Game::Finish() {
 std::vector<Input> FuzzSeeds() {
   std::vector<Input> seeds;
   // Each operation in turn, with arguments from a simple sequence; some with rounds in between.
-  for (uint8_t first = 0; first < 20; ++first) {
+  for (uint8_t first = 0; first < 21; ++first) {
     Input seed(1, std::byte{first});
     for (uint8_t i = 0; i < 240; ++i) {
-      seed.push_back(static_cast<std::byte>(i % 6 == 5 ? 19 : (first + i / 6) % 20));
+      seed.push_back(static_cast<std::byte>(i % 6 == 5 ? 19 : (first + i / 6) % 21));
       for (int j = 0; j < i % 4; ++j) seed.push_back(static_cast<std::byte>(i * 7 + j * first));
     }
     seeds.push_back(seed);

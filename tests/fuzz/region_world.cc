@@ -126,9 +126,7 @@ uint32_t Lawful::Listen(uint16_t port) {
 }
 
 uint32_t Lawful::Connect(const wire::IpAddress& to, uint16_t port) {
-  const uint32_t slot = Call({.op = ipc::Op::kCreate});
-  Call({.op = ipc::Op::kConnect, .socket = slot, .address = ToShared({to, port})});
-  return slot;
+  return Call({.op = ipc::Op::kOpen, .address = ToShared({to, port})});
 }
 
 std::optional<uint32_t> Lawful::Accept(uint32_t listener) {

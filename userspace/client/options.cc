@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <climits>
 #include <cstdint>
+#include <cstring>
 
 #include "client/socket.h"
 #include "ipc/socket_slot.h"
@@ -228,6 +229,8 @@ int nc_setopt(nc_socket* socket, enum nc_option option, int value) {
     netchannel::SetOwn(socket, option, value);
     return 0;
   }
+  // The stack has it as it is.
+  if (std::memcmp(&record, &socket->client->options, sizeof(record)) == 0) return 0;
   const int error = netchannel::SendRecord(socket, record);
   return error == 0 ? 0 : Fail(error);
 }

@@ -35,6 +35,8 @@ constexpr ipc::Options kDefaultOptions = {
 
 }  // namespace
 
+const ipc::Options& DefaultOptions() { return kDefaultOptions; }
+
 int TakeError(nc_socket* socket) {
   if (socket->slot->error.load(std::memory_order_acquire) == 0) return 0;
   const int error = static_cast<int>(socket->slot->error.exchange(0, std::memory_order_acq_rel));

@@ -103,6 +103,9 @@ bool AwaitRoomLocked(nc_socket* socket);
 // `listener` if that is not null.
 void StartLife(nc_socket* socket, nc_socket* listener, bool nonblocking);
 
+// What a socket has that nobody has set anything of.
+const ipc::Options& DefaultOptions();
+
 // Threads of this process that wait on the socket look again.
 void WakeOwnWaiters(nc_socket* socket);
 

@@ -46,7 +46,7 @@
 namespace netchannel::ipc {
 
 inline constexpr uint32_t kMagic = 0x4e43484e;  // "NCHN"
-inline constexpr uint32_t kAbiVersion = 5;
+inline constexpr uint32_t kAbiVersion = 6;
 
 inline constexpr uint32_t kCalls =
     256;  // threads of one application in a control operation at once
@@ -140,7 +140,13 @@ enum class Op : uint32_t {
   kClose,
   kSetOptions,
   kReportFallback,  // `address` went over the kernel's TCP, `argument` (FallbackReason) says why
+  kOpen,  // kCreate, kSetOptions and kConnect in one; `argument`: kHoldAnswer or 0. EINPROGRESS and
+          // the socket, or another error, and there is no socket
 };
+
+// Call::argument of kOpen: the answer that the attempt is under way is not given before its outcome
+// is known, so that a caller who blocks is woken once.
+inline constexpr uint32_t kHoldAnswer = 1;
 
 struct Address {  // as wire::IpEndpoint
   uint8_t ip[16];
@@ -167,22 +173,22 @@ enum class CallState : uint32_t {
   kSubmitted = 2,
   kDone = 3,
   kWaiting = 4,  // submitted, and the caller sleeps on `state`
+  kHeld = 5,     // the result is there (EINPROGRESS), the caller may sleep on. The stack makes it
+                 // kDone when the socket is connecting no more, the caller when it waits no longer
 };
 
 struct alignas(kCacheLine) Call {
   std::atomic<uint32_t> state;  // CallState
   uint32_t op;                  // Op
   uint32_t socket;
-  uint32_t argument;  // kListen: backlog; kShutdown: 1 read, 2 write, 3 both
-  union {
-    Address address;
-    Options options;
-  };
+  uint32_t argument;             // kListen: backlog; kShutdown: 1 read, 2 write, 3 both
+  Address address;               // kBind, kConnect, kOpen, kReportFallback
+  Options options;               // kSetOptions, kOpen
   int32_t error;                 // result: errno, 0 is success
-  uint32_t result_socket;        // kCreate
+  uint32_t result_socket;        // kCreate, kOpen
   std::atomic<OwnerWord> owner;  // the application's own: who has taken the slot
 };
-static_assert(sizeof(Call) == kCacheLine);
+static_assert(sizeof(Call) == 2 * kCacheLine);
 
 // Many producers, one consumer; each entry is a socket index, or kDoorbellCall | call index. A
 // socket is in it at most once (SocketSlot::dirty), a call at most once, so it cannot overflow for

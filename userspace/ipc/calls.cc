@@ -2,6 +2,7 @@
 #include "ipc/calls.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 
 #include <cstring>
@@ -15,6 +16,9 @@ namespace {
 
 // About 2 µs: a running stack answers within, and a futex sleep would cost its waker 15.
 constexpr int kAnswerSpins = 64;
+// A caller that a signal has interrupted while the stack had not yet looked at its call sleeps no
+// longer than this at once: that the answer is held from now on, nobody is woken for.
+constexpr Duration kInterruptedNap = Duration::Millis(1);
 
 constexpr uint32_t Word(CallState state) { return static_cast<uint32_t>(state); }
 
@@ -23,8 +27,7 @@ bool IsDone(void* call) {
 }
 
 bool IsKnown(uint32_t op) {
-  return op >= static_cast<uint32_t>(Op::kCreate) &&
-         op <= static_cast<uint32_t>(Op::kReportFallback);
+  return op >= static_cast<uint32_t>(Op::kCreate) && op <= static_cast<uint32_t>(Op::kOpen);
 }
 
 }  // namespace
@@ -32,7 +35,14 @@ bool IsKnown(uint32_t op) {
 CallClient::CallClient(const RegionView& region, StackLink* link)
     : region_(region), link_(link), doorbell_(region) {}
 
-CallResult CallClient::Execute(const CallRequest& request) {
+CallResult CallClient::Execute(const CallRequest& request) { return Run(request, nullptr); }
+
+CallResult CallClient::ExecuteHeld(const CallRequest& request, bool* interrupted) {
+  *interrupted = false;
+  return Run(request, interrupted);
+}
+
+CallResult CallClient::Run(const CallRequest& request, bool* interrupted) {
   if (region_.header()->stack_gone.load(std::memory_order_acquire) != 0)
     return {ENETDOWN, kNoIndex};
   const Claimed claimed = Claim();
@@ -40,7 +50,7 @@ CallResult CallClient::Execute(const CallRequest& request) {
   Submit(claimed, request);
   // Without an answer the slot stays as it is: the stack may still write to it, and nobody needs it
   // any more.
-  if (!Wait(claimed.call)) return {ENETDOWN, kNoIndex};
+  if (!Wait(claimed.call, interrupted)) return {ENETDOWN, kNoIndex};
   const CallResult result = {claimed.call->error, claimed.call->result_socket};
   Release(claimed.call);
   return result;
@@ -92,9 +102,10 @@ bool CallClient::Reclaim() {
     if (owner == 0 || IsAlive(owner)) continue;
     if (!call->owner.compare_exchange_strong(owner, ThisThread(), std::memory_order_acq_rel))
       continue;
-    const bool created = state == Word(CallState::kDone) && call->error == 0 &&
-                         call->op == static_cast<uint32_t>(Op::kCreate);
-    if (created) orphan = call->result_socket;
+    const bool answered = state == Word(CallState::kDone) || state == Word(CallState::kHeld);
+    const bool created = call->op == static_cast<uint32_t>(Op::kCreate) && call->error == 0;
+    const bool opened = call->op == static_cast<uint32_t>(Op::kOpen) && call->error == EINPROGRESS;
+    if (answered && (created || opened)) orphan = call->result_socket;
     Release(call);
     any = true;
     if (orphan != kNoIndex) break;  // close it, with the slot that is now free; the rest next time
@@ -113,11 +124,8 @@ void CallClient::Submit(const Claimed& claimed, const CallRequest& request) {
   call->op = static_cast<uint32_t>(request.op);
   call->socket = request.socket;
   call->argument = request.argument;
-  if (request.op == Op::kSetOptions) {
-    call->options = request.options;
-  } else {
-    call->address = request.address;
-  }
+  call->address = request.address;
+  call->options = request.options;
   call->error = 0;
   call->result_socket = kNoIndex;
   call->state.store(Word(CallState::kSubmitted), std::memory_order_release);
@@ -126,23 +134,49 @@ void CallClient::Submit(const Claimed& claimed, const CallRequest& request) {
   if (region_.header()->stack_sleeping.load(std::memory_order_relaxed) != 0) link_->Wake();
 }
 
-bool CallClient::Wait(Call* call) {
+bool CallClient::Wait(Call* call, bool* interrupted) {
   const std::atomic<uint32_t>& gone = region_.header()->stack_gone;
   for (int i = 0; i < kAnswerSpins && !IsDone(call); ++i) SpinPause();
+  bool signalled = false;
   while (!IsDone(call)) {
     // Submit has fenced: a stack that goes now either has seen the call, or is seen here.
     if (gone.load(std::memory_order_seq_cst) != 0) return false;
-    // Interrupted or not: a call always ends.
-    if (link_->Lend(&IsDone, call, Time::Infinite(), false) != LendResult::kUnavailable) continue;
-    region_.header()->sleepers.fetch_add(1, std::memory_order_seq_cst);
-    link_->Attend();
-    uint32_t expected = Word(CallState::kSubmitted);
-    call->state.compare_exchange_strong(expected, Word(CallState::kWaiting),
-                                        std::memory_order_seq_cst);
-    FutexWait(call->state, Word(CallState::kWaiting), Time::Infinite(), FutexScope::kShared);
-    region_.header()->sleepers.fetch_sub(1, std::memory_order_relaxed);
+    const Time deadline = signalled ? MonotonicNow() + kInterruptedNap : Time::Infinite();
+    if (Sleep(call, deadline, interrupted != nullptr) == EINTR) signalled = interrupted != nullptr;
+    if (!signalled) continue;
+    uint32_t held = Word(CallState::kHeld);
+    // The result is ours; the stack may find another call there when the outcome comes.
+    if (call->state.compare_exchange_strong(held, Word(CallState::kDone),
+                                            std::memory_order_acq_rel)) {
+      *interrupted = true;
+      return true;
+    }
   }
   return true;
+}
+
+int CallClient::Sleep(Call* call, Time deadline, bool cancellable) {
+  const LendResult lent = link_->Lend(&IsDone, call, deadline, false);
+  if (lent == LendResult::kRan) return 0;
+  if (lent != LendResult::kUnavailable) return EINTR;
+  region_.header()->sleepers.fetch_add(1, std::memory_order_seq_cst);
+  link_->Attend();
+  uint32_t seen = Word(CallState::kSubmitted);
+  if (call->state.compare_exchange_strong(seen, Word(CallState::kWaiting),
+                                          std::memory_order_seq_cst)) {
+    seen = Word(CallState::kWaiting);
+  }
+  int error = 0;
+  if (seen == Word(CallState::kWaiting) || seen == Word(CallState::kHeld)) {
+    // As in WaitFor (client/wait.cc): a thread that is cancelled leaves its call, which is taken
+    // over when it is needed, with what was opened by it.
+    int cancel_type = PTHREAD_CANCEL_DEFERRED;
+    if (cancellable) pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &cancel_type);
+    error = FutexWait(call->state, seen, deadline, FutexScope::kShared);
+    if (cancellable) pthread_setcanceltype(cancel_type, nullptr);
+  }
+  region_.header()->sleepers.fetch_sub(1, std::memory_order_relaxed);
+  return error == EINTR ? EINTR : 0;
 }
 
 std::optional<CallRequest> CallServer::Take(uint32_t index) {
@@ -161,11 +195,8 @@ std::optional<CallRequest> CallServer::Take(uint32_t index) {
     Complete(index, EINVAL, kNoIndex);
     return std::nullopt;
   }
-  if (request.op == Op::kSetOptions) {
-    std::memcpy(&request.options, &call->options, sizeof(request.options));
-  } else {
-    std::memcpy(&request.address, &call->address, sizeof(request.address));
-  }
+  std::memcpy(&request.address, &call->address, sizeof(request.address));
+  std::memcpy(&request.options, &call->options, sizeof(request.options));
   return request;
 }
 
@@ -178,9 +209,29 @@ void CallServer::Complete(uint32_t index, int error, uint32_t socket) {
   if (before == Word(CallState::kWaiting)) FutexWakeAll(call->state, FutexScope::kShared);
 }
 
+void CallServer::Hold(uint32_t index, int error, uint32_t socket) {
+  Call* call = region_.call(index);
+  if (call == nullptr) return;
+  call->error = error;
+  call->result_socket = socket;
+  // Who sleeps on kWaiting sleeps on.
+  call->state.store(Word(CallState::kHeld), std::memory_order_seq_cst);
+}
+
+void CallServer::Release(uint32_t index) {
+  Call* call = region_.call(index);
+  uint32_t held = Word(CallState::kHeld);
+  if (call == nullptr || !call->state.compare_exchange_strong(held, Word(CallState::kDone),
+                                                              std::memory_order_seq_cst)) {
+    return;
+  }
+  FutexWakeAll(call->state, FutexScope::kShared);
+}
+
 void CallServer::FailAll(int error) {
   for (uint32_t index = 0; index < kCalls; ++index) {
     if (Take(index)) Complete(index, error, kNoIndex);
+    Release(index);
   }
 }
 

@@ -7,7 +7,8 @@
 // Wake run the stack, then lends its thread, and only then sleeps on the slot's futex. A call
 // always ends: the stack answers each, or fails them all when it goes (ENETDOWN). It is not ended
 // by signals. Processes that share the region share the slots: one whose caller has died is used
-// again, and what such a caller has created, and never knew, is closed.
+// again, and what such a caller has created, and never knew, is closed. ExecuteHeld is for a call
+// whose answer the stack holds back for as long as a peer likes: that one a signal ends.
 //
 // CallServer (stack, the lease's thread) copies the arguments once, checks what can be checked
 // without knowing the sockets, and answers. The stack makes one system call for an answer only when
@@ -27,12 +28,14 @@ struct CallRequest {
   Op op = Op::kCreate;
   uint32_t socket = kNoIndex;
   uint32_t argument = 0;
-  Address address{};  // kBind, kConnect
-  Options options{};  // kSetOptions
+  Address address{};  // kBind, kConnect, kOpen, kReportFallback
+  Options options{};  // kSetOptions, kOpen
 };
 
 // Whether the operation is one on CallRequest::socket.
-constexpr bool NamesASocket(Op op) { return op != Op::kCreate && op != Op::kReportFallback; }
+constexpr bool NamesASocket(Op op) {
+  return op != Op::kCreate && op != Op::kReportFallback && op != Op::kOpen;
+}
 
 struct CallResult {
   int error = 0;  // errno, 0 is success
@@ -43,6 +46,9 @@ class CallClient {
  public:
   CallClient(const RegionView& region, StackLink* link);
   CallResult Execute(const CallRequest& request);
+  // kOpen with kHoldAnswer. *interrupted: a signal has ended the wait, and the attempt goes on. A
+  // cancellation point.
+  CallResult ExecuteHeld(const CallRequest& request, bool* interrupted);
   // From here on. No call is under way.
   void SetLink(StackLink* link) { link_ = link; }
 
@@ -57,7 +63,11 @@ class CallClient {
   bool Reclaim();
   static void Release(Call* call);
   void Submit(const Claimed& claimed, const CallRequest& request);
-  bool Wait(Call* call);  // false: the stack has gone
+  // False: the stack has gone. `interrupted`: see ExecuteHeld; null: only an answer ends it.
+  bool Wait(Call* call, bool* interrupted);
+  // 0, or EINTR.
+  int Sleep(Call* call, Time deadline, bool cancellable);
+  CallResult Run(const CallRequest& request, bool* interrupted);
 
   RegionView region_;
   StackLink* link_;
@@ -71,7 +81,13 @@ class CallServer {
   // it has been answered with EINVAL.
   std::optional<CallRequest> Take(uint32_t index);
   void Complete(uint32_t index, int error, uint32_t socket);
-  // Answers every submitted call with `error`.
+  // The result is there for a caller that wants to hear of it only when Release is called. At most
+  // once for each call taken.
+  void Hold(uint32_t index, int error, uint32_t socket);
+  // Nothing to do if the caller has not waited. Of a call that is another one by now: that caller
+  // is told early, which is allowed.
+  void Release(uint32_t index);
+  // Answers every submitted call with `error`, and those that are held.
   void FailAll(int error);
 
  private:

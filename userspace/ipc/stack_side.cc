@@ -57,6 +57,19 @@ void StackSide::CompleteCall(uint32_t index, int error, uint32_t socket) {
   calls_.Complete(index, error, socket);
 }
 
+void StackSide::HoldCall(uint32_t index, int error, uint32_t socket) {
+  if (!InUse(socket) || StateOf(slots_[socket].published.flags) != SlotState::kConnecting) {
+    return CompleteCall(index, error, socket);
+  }
+  slots_[socket].held_call = index;
+  calls_.Hold(index, error, socket);
+}
+
+void StackSide::ReleaseCall(Slot& slot) {
+  if (slot.held_call == kNoIndex) return;
+  calls_.Release(std::exchange(slot.held_call, kNoIndex));
+}
+
 std::optional<uint32_t> StackSide::AllocateSlot() {
   if (free_.empty()) {
     if (slots_.size() >= region_.socket_count()) return std::nullopt;
@@ -103,6 +116,7 @@ void StackSide::FreeSlot(uint32_t slot) {
     if (sent != 0) ReleasePages(region_.send_ring(slot));
     if (received != 0) ReleasePages(region_.receive_ring(slot));
   }
+  ReleaseCall(own);
   own.in_use = false;
   free_.push_back(slot);
 }
@@ -159,6 +173,7 @@ void StackSide::Publish(uint32_t slot, const PublishedState& state) {
   const Change change = Store(region_.slot(slot), own.published, next);
   own.published = next;
   if (change.read || change.write || change.state) Notify(slot, change);
+  if (StateOf(next.flags) != SlotState::kConnecting) ReleaseCall(own);
 }
 
 // Everything is stored. Moving `event` is the fence: all of this side's looks below, and the

@@ -76,10 +76,13 @@ class StackSide {
     header_->stack_core.store(core + 1, std::memory_order_relaxed);
   }
 
-  // Calls. A taken call names a slot in use (except kCreate), or has been answered with EBADF
+  // Calls. A taken call names a slot in use (if it names one), or has been answered with EBADF
   // already.
   std::optional<CallRequest> TakeCall(uint32_t index);
   void CompleteCall(uint32_t index, int error, uint32_t socket = kNoIndex);
+  // The answer to a kOpen that has made `socket`: it comes when the socket, as it is published, is
+  // connecting no more, or is freed.
+  void HoldCall(uint32_t index, int error, uint32_t socket);
 
   // Slots and their rings.
   std::optional<uint32_t> AllocateSlot();
@@ -138,8 +141,9 @@ class StackSide {
 
   struct Slot {
     bool in_use = false;
-    bool warm = false;     // free, with memory in its rings
-    uint64_t accepts = 0;  // connections pushed so far, in bytes of the ring
+    bool warm = false;              // free, with memory in its rings
+    uint64_t accepts = 0;           // connections pushed so far, in bytes of the ring
+    uint32_t held_call = kNoIndex;  // waits for the socket to be connected
     PublishedState published;
   };
   struct Change {
@@ -148,6 +152,7 @@ class StackSide {
   };
   Change Store(SocketSlot* shared, const PublishedState& before, const PublishedState& after);
   void Notify(uint32_t slot, const Change& change);
+  void ReleaseCall(Slot& slot);
   void WakeSleepers(SocketSlot* shared);
 
   RegionView region_;

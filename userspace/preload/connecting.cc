@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "client/connect.h"
 #include "client/socket.h"
 #include "client/wait.h"
 #include "ipc/socket_slot.h"
@@ -95,6 +96,11 @@ bool IsUsable(const Description* socket, const sockaddr* peer, socklen_t length)
   return length >= (family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
 }
 
+bool IsNonblocking(int fd) {
+  const int flags = Real().fcntl(fd, F_GETFL);
+  return flags >= 0 && (flags & O_NONBLOCK) != 0;
+}
+
 // The virtual socket has what the kernel's has: options, and the address it is bound to.
 int Prepare(int fd, Description* socket, nc_socket* made) {
   bool bound;
@@ -112,6 +118,28 @@ int Prepare(int fd, Description* socket, nc_socket* made) {
   if (IsLoopback(address, length)) return EADDRNOTAVAIL;
   nc_setopt(made, NC_REUSEADDR, 1);
   return nc_bind(made, address, length) == 0 ? 0 : errno;
+}
+
+// A virtual socket that connects, or has connected, to `peer`. *error as OpenConnection has it.
+nc_socket* Open(int fd, Description* socket, nc_stack* stack, const sockaddr* peer,
+                socklen_t length, int* error) {
+  const bool nonblocking = IsNonblocking(fd);
+  bool at_once;
+  {
+    const std::lock_guard lock(Mutex());
+    at_once = !socket->bound && !NeedsPreparing(socket);
+  }
+  if (at_once) {
+    const OpenOptions options = {nonblocking, true, GetSettings().app_class};
+    nc_socket* const made = OpenConnection(stack, peer, length, options, error);
+    const std::lock_guard lock(Mutex());
+    if (made != nullptr) ApplySavedOptions(socket, made);
+    return made;
+  }
+  nc_socket* const made = nc_socket_create(stack, nonblocking ? SOCK_NONBLOCK : 0);
+  *error = made == nullptr ? errno : Prepare(fd, socket, made);
+  if (*error == 0) *error = nc_connect(made, peer, length) == 0 ? 0 : errno;
+  return made;
 }
 
 // The anchor takes over all of the socket's numbers. 0, or errno: nothing has changed. Under
@@ -158,11 +186,6 @@ void GoOn(Description* socket, nc_socket* made, const sockaddr* peer, socklen_t 
   socket->kind.store(Kind::kConnecting, std::memory_order_release);
   EnterConnecting(socket);
   PlaceInEpolls(socket);
-}
-
-bool IsNonblocking(int fd) {
-  const int flags = Real().fcntl(fd, F_GETFL);
-  return flags >= 0 && (flags & O_NONBLOCK) != 0;
 }
 
 // The kernel takes over an attempt that has failed: its connect() must not block whoever finds out.
@@ -263,10 +286,8 @@ int Connect(int fd, Description* socket, const sockaddr* peer, socklen_t length)
     if (GetSettings().strict) return RefuseFallback(peer, length, "no daemon");
     return KernelConnect(fd, socket, peer, length);
   }
-  nc_socket* made = nc_socket_create(stack, IsNonblocking(fd) ? SOCK_NONBLOCK : 0);
-  if (made == nullptr) return FallBack(fd, socket, errno, peer, length);
-  int error = Prepare(fd, socket, made);
-  if (error == 0) error = nc_connect(made, peer, length) == 0 ? 0 : errno;
+  int error = 0;
+  nc_socket* const made = Open(fd, socket, stack, peer, length, &error);
   if (error == EINPROGRESS || error == EINTR) {
     GoOn(socket, made, peer, length);
     return error;
@@ -276,7 +297,7 @@ int Connect(int fd, Description* socket, const sockaddr* peer, socklen_t length)
     error = TakeOver(socket, made);
     if (error == 0) return 0;
   }
-  nc_close(made);
+  if (made != nullptr) nc_close(made);
   return MeansKernel(error) ? FallBack(fd, socket, error, peer, length) : error;
 }
 

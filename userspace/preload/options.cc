@@ -213,6 +213,17 @@ int GetSavedAppType(const Description* socket, void* value, socklen_t* length) {
   return AnswerInt(std::max(GetSettings().app_class, NC_APP_THROUGHPUT), value, length);
 }
 
+bool NeedsPreparing(const Description* socket) {
+  if (GetSettings().spin) return true;
+  return std::any_of(socket->options.begin(), socket->options.end(), [](const SavedOption& one) {
+    if (one.level == SOL_SOCKET && (one.name == SO_LINGER || one.name == SO_PRIORITY)) return true;
+    if (IsSendTimeout(one.level, one.name) || IsAppType(one.level, one.name)) return true;
+    const Row* const row = Find(one.level, one.name);
+    return row != nullptr && row->option != NC_NODELAY && row->option != NC_SEND_BUFFER &&
+           row->option != NC_RECEIVE_BUFFER;
+  });
+}
+
 void ApplySavedOptions(Description* socket, nc_socket* to) {
   for (const SavedOption& one : socket->options) {
     SetOn(to, one.level, one.name, one.value, one.length);

@@ -25,6 +25,10 @@ void SaveOption(Description* socket, int level, int name, const void* value, soc
 // All that has been saved, and the class that the environment says.
 void ApplySavedOptions(Description* socket, nc_socket* to);
 
+// Whether a connection must be made with more than what OpenOptions says (client/connect.h):
+// something has been saved that the stack must know, or that changes how connect() waits.
+bool NeedsPreparing(const Description* socket);
+
 // SO_APP_TYPE (netchannel.h), which no kernel's socket knows: it is checked and kept here until the
 // connection is known to be NetChannel's.
 bool IsAppType(int level, int name);

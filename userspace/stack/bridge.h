@@ -156,6 +156,11 @@ class Bridge final : public BufferPool {
   size_t ServeApplication(Time now, uint32_t owner, Application& application);
   void ServeSocket(Time now, Application& application, uint32_t slot);
   void ServeCall(Time now, uint32_t owner, Application& application, uint32_t call);
+  void ServeOrDefer(Time now, uint32_t owner, Application& application, uint32_t call,
+                    const ipc::CallRequest& request, bool may_defer);
+  // A new socket that connects at once.
+  void ServeOpen(Time now, uint32_t owner, Application& application, uint32_t call,
+                 const ipc::CallRequest& request, bool may_defer);
   void ServeOnSocket(Time now, uint32_t owner, Application& application, uint32_t call,
                      const ipc::CallRequest& request, bool may_defer);
   int ReportFallback(Time now, const Application& application, const ipc::CallRequest& request);

@@ -8,6 +8,12 @@
 #include "stack/shared_forms.h"
 
 namespace netchannel {
+namespace {
+
+// An address that is taken, perhaps by a socket that has been let go of just now.
+bool MayBeFreeSoon(int error) { return error == EADDRINUSE || error == EADDRNOTAVAIL; }
+
+}  // namespace
 
 size_t Bridge::Serve(Time now) {
   size_t served = 0;
@@ -91,14 +97,45 @@ void Bridge::ServeCall(Time now, uint32_t owner, Application& application, uint3
     application.side->CompleteCall(call, ReportFallback(now, application, *request));
     return;
   }
-  ServeOnSocket(now, owner, application, call, *request, deferring_);
+  ServeOrDefer(now, owner, application, call, *request, deferring_);
+}
+
+void Bridge::ServeOrDefer(Time now, uint32_t owner, Application& application, uint32_t call,
+                          const ipc::CallRequest& request, bool may_defer) {
+  if (request.op == ipc::Op::kOpen) {
+    ServeOpen(now, owner, application, call, request, may_defer);
+  } else {
+    ServeOnSocket(now, owner, application, call, request, may_defer);
+  }
+}
+
+void Bridge::ServeOpen(Time now, uint32_t owner, Application& application, uint32_t call,
+                       const ipc::CallRequest& request, bool may_defer) {
+  const SocketLayer::Created created = sockets_->Create(owner);
+  if (created.error != 0) return application.side->CompleteCall(call, created.error);
+  const uint32_t slot = created.buffers.slot;
+  application.SetSocket(slot, created.socket);
+  int error =
+      sockets_->SetOptions(created.socket, FromShared(request.options, application.info.uid));
+  if (error == 0) error = Connect(now, application, created.socket, FromShared(request.address));
+  if (error != EINPROGRESS) {
+    CloseSocket(now, application, created.socket, slot);
+    if (may_defer && MayBeFreeSoon(error)) return deferred_.push_back({owner, call, request});
+    return application.side->CompleteCall(call, error);
+  }
+  PublishSocket(created.socket);
+  if ((request.argument & ipc::kHoldAnswer) != 0) {
+    application.side->HoldCall(call, error, slot);
+  } else {
+    application.side->CompleteCall(call, error, slot);
+  }
 }
 
 void Bridge::ServeOnSocket(Time now, uint32_t owner, Application& application, uint32_t call,
                            const ipc::CallRequest& request, bool may_defer) {
   const SocketId socket = application.SocketOf(request.socket);
   const int error = socket == kNoSocket ? EBADF : Execute(now, application, socket, request);
-  if (may_defer && (error == EADDRINUSE || error == EADDRNOTAVAIL)) {
+  if (may_defer && MayBeFreeSoon(error)) {
     deferred_.push_back({owner, call, request});
     return;
   }
@@ -115,7 +152,7 @@ void Bridge::ServeDeferred(Time now) {
   for (const Deferred& deferred : calls) {
     Application* application = Find(deferred.owner);
     if (application == nullptr || application->evicted) continue;
-    ServeOnSocket(now, deferred.owner, *application, deferred.call, deferred.request, false);
+    ServeOrDefer(now, deferred.owner, *application, deferred.call, deferred.request, false);
   }
 }
 
@@ -186,6 +223,7 @@ int Bridge::Execute(Time now, Application& application, SocketId socket,
       }
       return 0;
     case ipc::Op::kCreate:
+    case ipc::Op::kOpen:
     case ipc::Op::kReportFallback:
       break;
   }

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "client/connect.h"
+
+#include <atomic>
 #include <thread>
 
 #include "client/socket.h"
@@ -73,6 +76,80 @@ TEST_P(ConnectTest, ASocketCanTryAgainAfterRefusal) {
   nc_socket* listener = Listen(7002);
   EXPECT_EQ(Connect(socket, 7002), 0);
   nc_close(listener);
+}
+
+class OpenTest : public ClientTest {
+ protected:
+  nc_socket* Open(uint16_t port, OpenOptions options, int* error) {
+    const sockaddr_in address = At(port);
+    return OpenConnection(stack_, reinterpret_cast<const sockaddr*>(&address), sizeof(address),
+                          options, error);
+  }
+};
+
+TEST_P(OpenTest, OpeningReachesAListenerWithItsOptions) {
+  Listen(7100);
+  int error = -1;
+  nc_socket* const socket = Open(7100, {.probe = true, .app_class = 1}, &error);
+  ASSERT_NE(socket, nullptr);
+  EXPECT_EQ(error, 0);
+  int probe = 0, app_class = 0;
+  nc_getopt(socket, NC_PROBE, &probe);
+  nc_getopt(socket, NC_CLASS, &app_class);
+  EXPECT_EQ(probe, 1);
+  EXPECT_EQ(app_class, 1);
+  EXPECT_EQ(fake().OptionsOf(socket->index).probe, 1);
+  EXPECT_EQ(fake().OptionsOf(socket->index).app_class, 1);
+  EXPECT_EQ(nc_send(socket, "x", 1, 0), 1);
+}
+
+TEST_P(OpenTest, OpeningWaitsForTheOutcome) {
+  Listen(7101);
+  fake().HoldConnects(true);
+  std::atomic<bool> over{false};
+  std::thread opener([&] {
+    int error = -1;
+    nc_socket* const socket = Open(7101, {}, &error);
+    EXPECT_NE(socket, nullptr);
+    EXPECT_EQ(error, 0);
+    EXPECT_NE(nc_ready(socket) & NC_WRITE, 0u);
+    over.store(true);
+  });
+  while (fake().OpenSlots() < 2) std::this_thread::yield();
+  EXPECT_FALSE(over.load());
+  fake().HoldConnects(false);
+  opener.join();
+}
+
+TEST_P(OpenTest, OpeningToAClosedPortIsRefused) {
+  int error = -1;
+  nc_socket* const socket = Open(9, {}, &error);
+  EXPECT_NE(socket, nullptr);
+  EXPECT_EQ(error, ECONNREFUSED);
+  nc_close(socket);
+  EXPECT_EQ(fake().OpenSlots(), 0u);
+}
+
+TEST_P(OpenTest, OpeningWithoutBlockingIsInProgress) {
+  Listen(7102);
+  fake().HoldConnects(true);
+  int error = -1;
+  nc_socket* const socket = Open(7102, {.nonblocking = true}, &error);
+  ASSERT_NE(socket, nullptr);
+  EXPECT_EQ(error, EINPROGRESS);
+  EXPECT_EQ(nc_ready(socket) & NC_WRITE, 0u);
+  fake().HoldConnects(false);
+  fake().Settle();
+  EXPECT_NE(nc_ready(socket) & NC_WRITE, 0u);
+}
+
+TEST_P(OpenTest, WithoutRoomThereIsNoSocket) {
+  Start({.shape = {.socket_count = 2, .ring_bytes = 16 * 1024}});
+  Listen(7103);
+  nc_socket_create(stack_, 0);
+  int error = 0;
+  EXPECT_EQ(Open(7103, {}, &error), nullptr);
+  EXPECT_EQ(error, EMFILE);
 }
 
 TEST_P(ConnectTest, AcceptWaitsForAConnection) {
@@ -175,6 +252,7 @@ TEST_P(ConnectTest, PeerNameOfAnUnconnectedSocketIsEnotconn) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Client, ConnectTest, testing::Bool());
+INSTANTIATE_TEST_SUITE_P(Client, OpenTest, testing::Bool());
 
 }  // namespace
 }  // namespace netchannel

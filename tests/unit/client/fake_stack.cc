@@ -248,7 +248,12 @@ bool FakeStack::HandleDoorbells() {
     if (const auto call = side_.TakeCall(bell->index)) {
       uint32_t created = ipc::kNoIndex;
       const int error = HandleCall(*call, &created);
-      side_.CompleteCall(bell->index, error, created);
+      const bool connecting = created != ipc::kNoIndex && State(created) == SlotState::kConnecting;
+      if (connecting && (call->argument & ipc::kHoldAnswer) != 0) {
+        side_.HoldCall(bell->index, error, created);
+      } else {
+        side_.CompleteCall(bell->index, error, created);
+      }
     }
   }
   return any;
@@ -298,6 +303,11 @@ int FakeStack::HandleCall(const ipc::CallRequest& call, uint32_t* created) {
       return 0;
     case ipc::Op::kReportFallback:
       return 0;
+    case ipc::Op::kOpen:
+      *created = NewSocket();
+      if (*created == ipc::kNoIndex) return EMFILE;
+      sockets_[*created].options = call.options;
+      return Connect(*created, call.address);
   }
   return EINVAL;
 }

@@ -118,24 +118,41 @@ TEST_F(SharingDeathTest, KilledSendersLeaveWholeRecordsAndHarmNobody) {
   EXPECT_EQ(own_received, own_sent.load());
 }
 
-TEST_F(SharingDeathTest, CallsOfTheDeadAreUsedAgainAndWhatTheyCreatedIsClosed) {
-  nc_socket* orphan = nc_socket_create(stack_, 0);
-  const uint32_t open_before = fake().OpenSlots();
-  const pid_t child = Fork([&] {
-    for (uint32_t index = 0; index < ipc::kCalls; ++index) {
-      ipc::Call* call = orphan->home->region.call(index);
-      call->owner.store(ipc::ThisThread());
-      const auto state = index % 2 == 0 ? ipc::CallState::kFilling : ipc::CallState::kDone;
-      call->op = static_cast<uint32_t>(index == 1 ? ipc::Op::kCreate : ipc::Op::kClose);
-      call->error = 0;
-      call->result_socket = orphan->index;
-      call->state.store(static_cast<uint32_t>(state));
-    }
-    return 0;
-  });
-  EXPECT_EQ(Wait(child), 0);
-  EXPECT_NE(nc_socket_create(stack_, 0), nullptr);
-  EXPECT_EQ(fake().OpenSlots(), open_before);
+// A child that dies with all slots of calls, one of them with an answer that names a new socket: as
+// soon as somebody needs a slot they are free again, and the socket is closed.
+class DeadCallTest : public SharingDeathTest {
+ protected:
+  void Expect(ipc::Op op, int error, ipc::CallState answered) {
+    nc_socket* orphan = nc_socket_create(stack_, 0);
+    const uint32_t open_before = fake().OpenSlots();
+    const pid_t child = Fork([&] {
+      for (uint32_t index = 0; index < ipc::kCalls; ++index) {
+        ipc::Call* call = orphan->home->region.call(index);
+        call->owner.store(ipc::ThisThread());
+        const auto other = index % 2 == 0 ? ipc::CallState::kFilling : ipc::CallState::kDone;
+        call->op = static_cast<uint32_t>(index == 1 ? op : ipc::Op::kClose);
+        call->error = index == 1 ? error : 0;
+        call->result_socket = orphan->index;
+        call->state.store(static_cast<uint32_t>(index == 1 ? answered : other));
+      }
+      return 0;
+    });
+    EXPECT_EQ(Wait(child), 0);
+    EXPECT_NE(nc_socket_create(stack_, 0), nullptr);
+    EXPECT_EQ(fake().OpenSlots(), open_before);
+  }
+};
+
+TEST_F(DeadCallTest, WhatTheDeadCreatedIsClosed) {
+  Expect(ipc::Op::kCreate, 0, ipc::CallState::kDone);
+}
+
+TEST_F(DeadCallTest, WhatTheDeadOpenedIsClosed) {
+  Expect(ipc::Op::kOpen, EINPROGRESS, ipc::CallState::kDone);
+}
+
+TEST_F(DeadCallTest, WhatTheDeadWereOpeningIsClosed) {
+  Expect(ipc::Op::kOpen, EINPROGRESS, ipc::CallState::kHeld);
 }
 
 TEST_F(SharingDeathTest, ConnectionsThatTheDeadWereAboutToAcceptAreClosed) {

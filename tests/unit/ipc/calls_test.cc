@@ -2,9 +2,11 @@
 #include "ipc/calls.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <thread>
 #include <vector>
 
@@ -94,6 +96,90 @@ TEST_F(CallsTest, ArgumentsArriveWhole) {
   EXPECT_EQ(call->socket, 5u);
   EXPECT_EQ(call->address.port, 80);
   EXPECT_EQ(call->address.ip[15], 9);
+}
+
+// A caller of ExecuteHeld on a thread of its own, and the stack's end of its call.
+class HeldCall {
+ public:
+  HeldCall(const RegionView& view, StackLink* link, CallServer* server)
+      : thread_([this, view, link] {
+          CallRequest request;
+          request.op = Op::kOpen;
+          request.argument = kHoldAnswer;
+          result_ = CallClient(view, link).ExecuteHeld(request, &interrupted_);
+          done_.store(true);
+        }) {
+    DoorbellConsumer doorbells(view);
+    std::optional<Doorbell> bell;
+    while (!(bell = doorbells.Pop())) std::this_thread::yield();
+    index_ = bell->index;
+    EXPECT_TRUE(server->Take(index_));
+  }
+  ~HeldCall() {
+    if (thread_.joinable()) thread_.join();
+  }
+  uint32_t index() const { return index_; }
+  bool done() const { return done_.load(); }
+  void Signal() { pthread_kill(thread_.native_handle(), SIGUSR1); }
+  CallResult Join(bool* interrupted) {
+    thread_.join();
+    *interrupted = interrupted_;
+    return result_;
+  }
+
+ private:
+  uint32_t index_ = 0;
+  CallResult result_;
+  bool interrupted_ = false;
+  std::atomic<bool> done_{false};
+  std::thread thread_;
+};
+
+TEST_F(CallsTest, AHeldAnswerIsGivenWhenItIsReleased) {
+  HeldCall call(region_.view(), &link_, &link_.server());
+  link_.server().Hold(call.index(), EINPROGRESS, 5);
+  // Until it has gone to sleep: it is not woken by the answer that is held.
+  while (region_.view().header()->sleepers.load() == 0) std::this_thread::yield();
+  EXPECT_FALSE(call.done());
+  link_.server().Release(call.index());
+  bool interrupted = true;
+  const CallResult result = call.Join(&interrupted);
+  EXPECT_FALSE(interrupted);
+  EXPECT_EQ(result.error, EINPROGRESS);
+  EXPECT_EQ(result.socket, 5u);
+}
+
+TEST_F(CallsTest, ASignalEndsTheWaitForAHeldAnswer) {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  struct sigaction before {};
+  sigaction(SIGUSR1, &action, &before);
+  HeldCall call(region_.view(), &link_, &link_.server());
+  // Before the answer is there, and then again and again: one of them finds the caller asleep.
+  call.Signal();
+  link_.server().Hold(call.index(), EINPROGRESS, 5);
+  while (!call.done()) {
+    call.Signal();
+    std::this_thread::yield();
+  }
+  bool interrupted = false;
+  const CallResult result = call.Join(&interrupted);
+  sigaction(SIGUSR1, &before, nullptr);
+  EXPECT_TRUE(interrupted);
+  EXPECT_EQ(result.socket, 5u);
+  EXPECT_EQ(Slot(call.index())->state.load(), static_cast<uint32_t>(CallState::kFree));
+  link_.server().Release(call.index());  // the outcome, which nobody waits for
+  EXPECT_EQ(Slot(call.index())->state.load(), static_cast<uint32_t>(CallState::kFree));
+}
+
+TEST_F(CallsTest, AStackThatGoesAnswersWhatItHolds) {
+  HeldCall call(region_.view(), &link_, &link_.server());
+  link_.server().Hold(call.index(), EINPROGRESS, 5);
+  region_.view().header()->stack_gone.store(1);
+  link_.server().FailAll(ENETDOWN);
+  bool interrupted = true;
+  call.Join(&interrupted);
+  EXPECT_FALSE(interrupted);
 }
 
 TEST_F(CallsTest, ASlotThatWasNotSubmittedIsNotTaken) { EXPECT_FALSE(link_.server().Take(0)); }

@@ -51,6 +51,45 @@ class StackSideTest : public testing::Test {
   PublishedState state_;
 };
 
+TEST_F(StackSideTest, AHeldCallIsAnsweredWithTheOutcome) {
+  const auto state_of = [&](uint32_t call) {
+    return static_cast<CallState>(region_.view().call(call)->state.load());
+  };
+  const SlotState outcomes[] = {SlotState::kConnected, SlotState::kClosed};
+  for (uint32_t call = 0; call < 2; ++call) {
+    const uint32_t slot = *side_.AllocateSlot();
+    state_.flags = Flags(SlotState::kConnecting);
+    side_.Publish(slot, state_);
+    side_.HoldCall(call, EINPROGRESS, slot);
+    EXPECT_EQ(state_of(call), CallState::kHeld);
+    state_.acknowledged = 1;
+    side_.Publish(slot, state_);
+    EXPECT_EQ(state_of(call), CallState::kHeld);
+    state_.flags = Flags(outcomes[call]);
+    side_.Publish(slot, state_);
+    EXPECT_EQ(state_of(call), CallState::kDone);
+    EXPECT_EQ(region_.view().call(call)->result_socket, slot);
+  }
+}
+
+TEST_F(StackSideTest, AHeldCallIsAnsweredWhenItsSocketGoesOrIsConnectedAlready) {
+  const auto state_of = [&](uint32_t call) {
+    return static_cast<CallState>(region_.view().call(call)->state.load());
+  };
+  side_.HoldCall(0, EINPROGRESS, Connected());
+  EXPECT_EQ(state_of(0), CallState::kDone);
+  const uint32_t slot = *side_.AllocateSlot();
+  state_.flags = Flags(SlotState::kConnecting);
+  side_.Publish(slot, state_);
+  side_.HoldCall(1, EINPROGRESS, slot);
+  side_.FreeSlot(slot);
+  EXPECT_EQ(state_of(1), CallState::kDone);
+  EXPECT_EQ(*side_.AllocateSlot(), slot);  // its next life holds nothing
+  region_.view().call(1)->state.store(static_cast<uint32_t>(CallState::kHeld));
+  side_.Publish(slot, {.flags = Flags(SlotState::kConnected)});
+  EXPECT_EQ(state_of(1), CallState::kHeld);
+}
+
 TEST_F(StackSideTest, SlotsRunOutAndComeBack) {
   for (int i = 0; i < 16; ++i) EXPECT_TRUE(side_.AllocateSlot());
   EXPECT_FALSE(side_.AllocateSlot());
