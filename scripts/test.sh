@@ -43,7 +43,8 @@ if ((long)); then
 fi
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+ahead= # pid of build_ahead's ninja
+trap 'if [[ -n $ahead ]]; then kill "$ahead" 2>/dev/null; wait "$ahead" || true; fi; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 passed=0
 failed=0
@@ -72,19 +73,39 @@ targets_of() { # DIR NAME...
     .targets[] | select(IN(.id; $needed[])) | .filename[] | ltrimstr($root)' "$@"
 }
 
-run() { # LABEL DIR TIMEOUT_MULTIPLIER [PREFIX...]: builds all of DIR and runs its tests; or what the given ones need
-  local label=$1 dir=$2 multiplier=$3 names counts targets=()
-  shift 3
+# Ninja's targets for the tests of DIR that the prefixes name; none for no prefix: all of DIR.
+needed_by() { # DIR [PREFIX...]
+  local names
+  (($# > 1)) || return 0
+  mapfile -t names < <(tests_of "$@")
+  targets_of "$1" "${names[@]}"
+}
+
+# Builds for tests to come while others run, which leave cores idle, and at the lowest priority, so that those need
+# not wait for it. Its errors show when `build` builds the same.
+build_ahead() { # DIR [PREFIX...]
+  local targets
+  mapfile -t targets < <(needed_by "$@")
+  nice -n 19 ninja -C "$1" "${targets[@]}" >"$work/ahead.log" 2>&1 &
+  ahead=$!
+}
+
+build() { # LABEL DIR [PREFIX...]: all of DIR, or what the tests that the prefixes name need
+  local label=$1 targets
+  shift
   echo "== $label: build"
-  if (($#)); then
-    mapfile -t names < <(tests_of "$dir" "$@")
-    mapfile -t targets < <(targets_of "$dir" "${names[@]}")
-  fi
-  if ! nc_ninja "$dir" "${targets[@]}"; then
-    echo "failed: $label: the build" >&2
-    add 0 1 0
-    return
-  fi
+  if [[ -n $ahead ]]; then wait "$ahead" || true; fi
+  ahead=
+  mapfile -t targets < <(needed_by "$@")
+  nc_ninja "$1" "${targets[@]}" && return
+  echo "failed: $label: the build" >&2
+  add 0 1 0
+  return 1
+}
+
+run() { # LABEL DIR TIMEOUT_MULTIPLIER [PREFIX...]: the tests of DIR, or what the prefixes name; they are built
+  local label=$1 dir=$2 multiplier=$3 names counts
+  shift 3
   mapfile -t names < <(tests_of "$dir" "$@")
   ((${#names[@]})) || return 0
   echo "== $label: ${#names[@]} test programs"
@@ -140,16 +161,22 @@ export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 # A child of fork() that starts threads, as preloaded programs may: without die_after_fork=0 a test ends there.
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0
 
-CC=gcc CXX=g++ nc_configure "$NC_BUILD" -Dunity_programs=true
-run gcc "$NC_BUILD" 1
+asan_tests=(unit sim fuzz)
+((sanitize)) && asan_tests+=(bpf live)
+tsan_tests=(unit sim live)
 
+CC=gcc CXX=g++ nc_configure "$NC_BUILD" -Dunity_programs=true
 sanitized_build "$NC_BUILD-asan" address,undefined
+if build gcc "$NC_BUILD"; then
+  build_ahead "$NC_BUILD-asan" "${asan_tests[@]}"
+  run gcc "$NC_BUILD" 1
+fi
+if build asan "$NC_BUILD-asan" "${asan_tests[@]}"; then
+  run asan "$NC_BUILD-asan" 5 "${asan_tests[@]}"
+fi
 if ((sanitize)); then
-  run asan "$NC_BUILD-asan" 5 unit sim fuzz bpf live
   sanitized_build "$NC_BUILD-tsan" thread
-  run tsan "$NC_BUILD-tsan" 10 unit sim live
-else
-  run asan "$NC_BUILD-asan" 5 unit sim fuzz
+  if build tsan "$NC_BUILD-tsan" "${tsan_tests[@]}"; then run tsan "$NC_BUILD-tsan" 10 "${tsan_tests[@]}"; fi
 fi
 if ((long)); then
   fuzz "$NC_BUILD-asan"
