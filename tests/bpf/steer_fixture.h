@@ -118,11 +118,14 @@ class SteerTest : public testing::Test {
   // The kernel takes them out of the map.
   void CloseSockets() { sockets_.clear(); }
 
-  void SetPeer(int family, const std::string& text, uint32_t bits, nc_peer_action action) {
+  // `action`: an nc_peer_action, or what a user may have written there that is none.
+  void SetPeer(int family, const std::string& text, uint32_t bits, uint32_t action) {
     const nc_address address = Address(family, text);
     nc_peer_prefix prefix{.prefixlen = family == AF_INET ? 96 + bits : bits, .bytes = {}};
     std::memcpy(prefix.bytes, address.bytes, sizeof(prefix.bytes));
-    const nc_peer peer{action, NC_CLASS_UNSET, 0};
+    nc_peer peer{NC_PEER_ALLOW, NC_CLASS_UNSET, 0};
+    static_assert(sizeof(peer.action) == sizeof(action));
+    std::memcpy(&peer.action, &action, sizeof(action));
     ASSERT_EQ(Update(skeleton_->maps.peers, &prefix, &peer), 0);
   }
 

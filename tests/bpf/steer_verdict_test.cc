@@ -75,8 +75,7 @@ TEST_P(SteerEncapsulationTest, AnUnknownActionSteers) {
 
 TEST_P(SteerEncapsulationTest, AnUnknownPeerActionAllows) {
   SetKnob(NC_KNOB_DENY_UNKNOWN_PEERS, 1);
-  SetPeer(family(), Spec().ipv6 ? "fd00::" : "10.0.0.0", Spec().ipv6 ? 64 : 24,
-          static_cast<nc_peer_action>(7));
+  SetPeer(family(), Spec().ipv6 ? "fd00::" : "10.0.0.0", Spec().ipv6 ? 64 : 24, 7);
   EXPECT_EQ(Run(Spec()), kSteered);
 }
 
