@@ -9,8 +9,8 @@ namespace {
 class IdleTest : public StackTest {
  protected:
   void SetUp() override {
-#if defined(NC_THREAD_SANITIZER)
-    GTEST_SKIP() << "the thread sanitizer's own thread and memory would be measured";
+#if defined(NC_THREAD_SANITIZER) || defined(NC_ADDRESS_SANITIZER)
+    GTEST_SKIP() << "a sanitizer's own threads and memory would be measured";
 #endif
     StackTest::SetUp();
   }
