@@ -20,6 +20,9 @@ namespace {
 using ipc::SlotState;
 
 // 10.0.0.1, mapped.
+// Long enough that hardly a living process is caught between two stores.
+constexpr Duration kInspectionPeriod = Duration::Millis(20);
+
 constexpr uint8_t kOwnIp[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1};
 
 ipc::Address Own(uint16_t port) {
@@ -38,6 +41,7 @@ FakeStack::FakeStack(const Setup& setup)
     : region_(std::move(*ipc::Region::Create(setup.shape))),
       side_(region_.view()),
       lendable_(setup.lendable),
+      inspects_(setup.inspects),
       wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       sockets_(setup.shape.socket_count),
       anchors_(setup.daemon ? std::make_unique<AnchorBook>() : nullptr) {
@@ -130,13 +134,14 @@ void FakeStack::Main() {
       // Under the lease: a lent thread that sleeps must not miss it.
       ClearWake();
       side_.SetSleeping(ipc::StackSleep::kAwake);
+      if (inspects_) Inspect();
       while (Round()) {
       }
       side_.SetSleeping(ipc::StackSleep::kAsleep);
       // A wake that was just cleared may have been the one to stop.
       if (side_.HasDoorbell() || stop_.load()) continue;
     }
-    SleepUntilWoken(Time::Infinite());
+    SleepUntilWoken(inspects_ ? ipc::MonotonicNow() + kInspectionPeriod : Time::Infinite());
   }
 }
 
@@ -257,6 +262,16 @@ bool FakeStack::HandleDoorbells() {
     }
   }
   return any;
+}
+
+// A living process that is caught in between rings later, and is served once more.
+void FakeStack::Inspect() {
+  side_.SkipHole();
+  for (uint32_t slot = 0; slot < sockets_.size(); ++slot) {
+    if (!sockets_[slot].open || !side_.IsDirty(slot)) continue;
+    side_.ClearDirty(slot);
+    Update(slot);
+  }
 }
 
 void FakeStack::Update(uint32_t slot) {

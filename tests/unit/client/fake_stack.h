@@ -2,8 +2,8 @@
 //
 // A stack without a network, behind the real shared-memory interface: sockets of one region connect
 // to each other by port, and bytes move from send rings to receive rings. It believes what the
-// doorbells tell it and nothing else, so a notification that the client forgets is a test that
-// hangs.
+// doorbells tell it and nothing else (but Setup::inspects), so a notification that the client
+// forgets is a test that hangs.
 //
 // Two ways to run, as the real one: on its own thread from the start, or (lendable) on the threads
 // that wait, with its own thread only after Attend.
@@ -30,6 +30,9 @@ class FakeStack final : public ipc::StackLink {
     ipc::RegionShape shape{.socket_count = 64, .ring_bytes = 16 * 1024};
     bool lendable = false;
     bool daemon = false;  // shared with forked children, through FakeDaemonLink
+    // Looks in turns for what nobody rings for, as the daemon does (Bridge::Inspect): for tests whose
+    // processes are killed between setting a socket's `dirty` and ringing.
+    bool inspects = false;
   };
   // What the next nc_stack_start gets.
   static Setup next_setup;
@@ -80,6 +83,7 @@ class FakeStack final : public ipc::StackLink {
   bool Round();
   bool HandleAnchors();
   bool HandleDoorbells();
+  void Inspect();
   int HandleCall(const ipc::CallRequest& call, uint32_t* created);
   int Bind(Socket& socket, const ipc::Address& address);
   int Connect(uint32_t slot, const ipc::Address& address);
@@ -105,6 +109,7 @@ class FakeStack final : public ipc::StackLink {
   ipc::Region region_;
   ipc::StackSide side_;
   const bool lendable_;
+  const bool inspects_;
   int wake_fd_;
   std::mutex lease_;  // guards everything below up to the next comment
   std::vector<Socket> sockets_;

@@ -18,8 +18,8 @@ namespace netchannel {
 
 class SharingTest : public ClientTest {
  protected:
-  void SetUp() override {
-    FakeStack::Setup setup;
+  void SetUp() override { Start(FakeStack::Setup{}); }
+  void Start(FakeStack::Setup setup) {
     setup.daemon = true;
     daemon_ = std::make_unique<FakeStack>(setup);
     stack_ = nc_stack_connect("/fake");
