@@ -81,6 +81,7 @@ struct nc_set {
   int Collect(nc_event* events, int capacity, bool* more);
   static unsigned Look(const netchannel::SetMember& member);
 
+  void EmptyDescriptor();
   void KickAndUnlock(std::unique_lock<std::mutex>* lock);
   void Kick();
   bool AllGone() const;
@@ -105,6 +106,10 @@ struct nc_set {
   std::atomic<uint32_t> lent_{0};      // threads that run an embedded stack meanwhile
   std::atomic<uint32_t> sleeping_{0};  // of these, on the descriptor
   std::atomic<bool> exported_{false};
+  // Nobody has written the exported descriptor since it was last emptied. Who empties it sets this
+  // and then looks for news, who has news clears it and then writes: one write for all that comes
+  // until the application looks again.
+  std::atomic<bool> emptied_{false};
 
   std::mutex mutex_;
   uint32_t generation_;  // of the process that the parts belong to

@@ -66,9 +66,10 @@ void nc_set::KickAndUnlock(std::unique_lock<std::mutex>* lock) {
 
 // Precondition: Inside.
 void nc_set::Kick() {
-  if (sleeping_.load(std::memory_order_seq_cst) != 0 || exported_.load(std::memory_order_seq_cst)) {
-    eventfd_write(event_fd_, 1);
-  }
+  const bool polled = exported_.load(std::memory_order_seq_cst) &&
+                      emptied_.load(std::memory_order_seq_cst) &&
+                      emptied_.exchange(false, std::memory_order_seq_cst);
+  if (polled || sleeping_.load(std::memory_order_seq_cst) != 0) eventfd_write(event_fd_, 1);
   if (lent_.load(std::memory_order_seq_cst) == 0) return;
   // A lent thread asleep in the stack asks its condition when the stack wakes.
   ForEachPart([](SetPart* part) {
@@ -95,7 +96,7 @@ bool nc_set::HasNews(uint32_t seen_kicks) const {
 
 int nc_set::Wait(nc_event* events, int capacity, Time deadline) {
   const Inside inside(this);
-  bool slept = false;
+  bool emptied = false;
   for (;;) {
     const uint32_t kicks = kicks_.load(std::memory_order_seq_cst);
     bool more = false, gone = false;
@@ -108,8 +109,8 @@ int nc_set::Wait(nc_event* events, int capacity, Time deadline) {
       count = Collect(events, capacity, &more);
     }
     if (count > 0) {
-      // A sleep has emptied the descriptor, and what is ready stays ready.
-      if (slept && exported_.load(std::memory_order_relaxed)) eventfd_write(event_fd_, 1);
+      // The descriptor was emptied, and what is ready stays ready.
+      if (emptied && exported_.load(std::memory_order_relaxed)) eventfd_write(event_fd_, 1);
       if (more && sleeping_.load(std::memory_order_seq_cst) != 0) {
         // Others that sleep here were not told of the rest.
         kicks_.fetch_add(1, std::memory_order_seq_cst);
@@ -119,18 +120,25 @@ int nc_set::Wait(nc_event* events, int capacity, Time deadline) {
     }
     if (gone) return -ENETDOWN;
     if (!deadline.is_infinite() && netchannel::ipc::MonotonicNow() >= deadline) {
-      if (!PrepareExport(kicks)) continue;
-      return 0;
+      if (PrepareExport(kicks)) return 0;
+      emptied = true;
+      continue;
     }
-    slept = true;
+    emptied = true;
     if (const int error = Sleep(kicks, deadline); error != 0) return -error;
   }
 }
 
-bool nc_set::PrepareExport(uint32_t seen_kicks) {
-  if (!exported_.load(std::memory_order_relaxed)) return true;
+// The caller looks for news next.
+void nc_set::EmptyDescriptor() {
   eventfd_t ignored;
   eventfd_read(event_fd_, &ignored);
+  emptied_.store(true, std::memory_order_seq_cst);
+}
+
+bool nc_set::PrepareExport(uint32_t seen_kicks) {
+  if (!exported_.load(std::memory_order_relaxed)) return true;
+  EmptyDescriptor();
   ForEachPart([](SetPart* part) { part->Arm(); });
   return !HasNews(seen_kicks);
 }
@@ -185,8 +193,7 @@ int nc_set::SleepOnDescriptor(uint32_t seen_kicks, Time deadline) {
     const int result = ppoll(&poll_fd, 1, deadline.is_infinite() ? nullptr : &left, nullptr);
     if (result < 0) error = errno;
   }
-  eventfd_t ignored;
-  eventfd_read(poll_fd.fd, &ignored);
+  EmptyDescriptor();
   // The stacks' one signal is spent, perhaps on us: the others need a new one.
   const bool others = sleeping_.fetch_sub(1, std::memory_order_seq_cst) > 1 ||
                       exported_.load(std::memory_order_relaxed);

@@ -48,6 +48,14 @@ int KernelControl(int epfd, int op, int fd, const epoll_event* event) {
 
 }  // namespace
 
+template <typename F>
+void Epoll::ForEachOf(const Description* socket, F visit) {
+  for (const int fd : socket->fds) {
+    const auto found = registrations_.find(fd);
+    if (found != registrations_.end() && found->second.socket == socket) visit(fd, found->second);
+  }
+}
+
 Epoll::Epoll(Description* owner) : owner_(owner), pid_(ProcessId()) {}
 
 // Precondition: Mutex().
@@ -93,9 +101,10 @@ void Epoll::Detach() {
 int Epoll::JoinSet(int fd, Registration* registration) {
   if (const int error = EnsureSet(); error != 0) return error;
   nc_socket* handle = registration->socket->socket.load(std::memory_order_acquire);
-  const bool taken = std::any_of(
-      registrations_.begin(), registrations_.end(),
-      [&](const auto& other) { return other.first != fd && other.second.handle == handle; });
+  bool taken = false;
+  ForEachOf(registration->socket, [&](int other, const Registration& registered) {
+    taken = taken || (other != fd && registered.handle == handle);
+  });
   if (taken) {
     handle = nc_socket_adopt(DaemonPath(), fd);
     if (handle == nullptr) return errno;
@@ -157,7 +166,7 @@ int Epoll::Control(int op, int fd, Description* socket, const epoll_event* event
     registrations_.emplace(fd, registration);
     auto& epolls = socket->epolls;
     if (std::find(epolls.begin(), epolls.end(), this) == epolls.end()) epolls.push_back(this);
-    CountListeners();
+    NoteListener(socket);
     return 0;
   }
   if (found == registrations_.end()) return ENOENT;
@@ -169,37 +178,33 @@ int Epoll::Control(int op, int fd, Description* socket, const epoll_event* event
 }
 
 void Epoll::Place(Description* socket) {
-  for (auto& [fd, registration] : registrations_) {
-    if (registration.socket == socket) PlaceOne(fd, &registration);
-  }
-  CountListeners();
+  ForEachOf(socket, [this](int fd, Registration& registration) { PlaceOne(fd, &registration); });
+  NoteListener(socket);
 }
 
 void Epoll::LeaveSet(Description* socket) {
-  for (auto& [fd, registration] : registrations_) {
-    if (registration.socket == socket) LeaveSet(&registration);
-  }
+  ForEachOf(socket, [this](int, Registration& registration) { LeaveSet(&registration); });
 }
 
 void Epoll::Replace(Description* socket, Description* to) {
-  for (auto& [fd, registration] : registrations_) {
-    if (registration.socket != socket) continue;
+  ForEachOf(socket, [&](int, Registration& registration) {
     LeaveSet(&registration);
     registration.socket = to;
-  }
+  });
 }
 
 void Epoll::HandToKernel(Description* socket) {
   std::vector<int> handed;
-  for (auto& [fd, registration] : registrations_) {
-    if (registration.socket != socket) continue;
+  ForEachOf(socket, [&](int fd, Registration& registration) {
     LeaveSet(&registration);
     if (!registration.in_kernel) KernelControl(own_fd(), EPOLL_CTL_ADD, fd, &registration.event);
     has_kernel_.store(true, std::memory_order_relaxed);
     handed.push_back(fd);
+  });
+  for (const int fd : handed) {
+    ForgetListener(fd);
+    registrations_.erase(fd);
   }
-  for (const int fd : handed) registrations_.erase(fd);
-  CountListeners();
 }
 
 void Epoll::Leave(int fd) {
@@ -207,21 +212,27 @@ void Epoll::Leave(int fd) {
   if (found == registrations_.end()) return;
   Description* const socket = found->second.socket;
   LeaveSet(&found->second);
+  ForgetListener(fd);
   registrations_.erase(found);
-  const bool others = std::any_of(registrations_.begin(), registrations_.end(),
-                                  [&](const auto& other) { return other.second.socket == socket; });
-  if (!others) {
-    auto& epolls = socket->epolls;
-    epolls.erase(std::remove(epolls.begin(), epolls.end(), this), epolls.end());
-  }
-  CountListeners();
+  bool others = false;
+  ForEachOf(socket, [&](int, const Registration&) { others = true; });
+  if (others) return;
+  auto& epolls = socket->epolls;
+  epolls.erase(std::remove(epolls.begin(), epolls.end(), this), epolls.end());
 }
 
-void Epoll::CountListeners() {
-  const auto both = std::count_if(
-      registrations_.begin(), registrations_.end(),
-      [](const auto& one) { return one.second.socket->kind_now() == Kind::kListener; });
-  listeners_.store(static_cast<int>(both), std::memory_order_relaxed);
+void Epoll::NoteListener(const Description* socket) {
+  if (listeners_.empty() && socket->kind_now() != Kind::kListener) return;
+  ForEachOf(socket, [&](int fd, const Registration&) {
+    ForgetListener(fd);
+    if (socket->kind_now() == Kind::kListener) listeners_.push_back(fd);
+  });
+  has_listeners_.store(!listeners_.empty(), std::memory_order_relaxed);
+}
+
+void Epoll::ForgetListener(int fd) {
+  listeners_.erase(std::remove(listeners_.begin(), listeners_.end(), fd), listeners_.end());
+  has_listeners_.store(!listeners_.empty(), std::memory_order_relaxed);
 }
 
 // In a forked child. The kernel tells what its instance has; sockets that are in the wait set only

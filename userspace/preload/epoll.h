@@ -23,6 +23,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "preload/description.h"
@@ -84,7 +85,12 @@ class Epoll {
   int JoinSet(int fd, Registration* registration);
   void LeaveSet(Registration* registration);
   int Modify(int fd, Registration* registration, const epoll_event& event);
-  void CountListeners();
+  // The kind of `socket`, which is registered, may have changed.
+  void NoteListener(const Description* socket);
+  void ForgetListener(int fd);
+  // Calls `visit(fd, registration)` for each descriptor of `socket` that is registered here.
+  template <typename F>
+  void ForEachOf(const Description* socket, F visit);
   void MakePrivate(int epfd);
   int FromSet(nc_set* set, epoll_event* events, int capacity);
   bool FromKernel(int epfd, Found* found, int capacity, int64_t timeout_ns, const sigset_t* mask,
@@ -94,13 +100,16 @@ class Epoll {
   Description* const owner_;
   std::atomic<nc_set*> set_{nullptr};
   std::atomic<bool> has_kernel_{false};
-  std::atomic<int> listeners_{0};  // registrations that are in both
+  std::atomic<bool> has_listeners_{false};
   std::atomic<uint32_t> turns_{0};
   std::atomic<int> pid_;
 
   // Guarded by Mutex().
   bool attached_ = false;  // the wait set's descriptor is in the kernel's instance
+  // By descriptor, each among its socket's `fds`: a call costs what the socket has, not what the
+  // instance has.
   absl::flat_hash_map<int, Registration> registrations_;
+  std::vector<int> listeners_;  // descriptors of listeners: registered in both
 };
 
 // All instances that `socket` is in. Precondition: Mutex().

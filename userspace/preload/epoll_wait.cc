@@ -70,10 +70,10 @@ bool Epoll::FromKernel(int epfd, Found* found, int capacity, int64_t timeout_ns,
 // A listener may be reported by both sides: the program gets one event of it. With EPOLLONESHOT the
 // side that has not reported is disarmed too. Returns the new total.
 int Epoll::MergeListeners(epoll_event* events, int from_set, int total) {
-  if (listeners_.load(std::memory_order_relaxed) == 0) return total;
+  if (!has_listeners_.load(std::memory_order_relaxed)) return total;
   const std::lock_guard lock(Mutex());
-  for (auto& [fd, registration] : registrations_) {
-    if (registration.socket->kind_now() != Kind::kListener) continue;
+  for (const int fd : listeners_) {
+    Registration& registration = registrations_.find(fd)->second;
     const auto same = [&, data = registration.event.data.u64](const epoll_event& event) {
       return event.data.u64 == data;
     };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <poll.h>
+#include <sys/eventfd.h>
 
 #include <thread>
 #include <vector>
@@ -271,6 +272,23 @@ TEST_P(SetTest, TheDescriptorIsReadableUntilWaitReturnsNothing) {
   Receive(pair.second, 1);
   Wait(0);
   EXPECT_FALSE(Readable(fd));
+}
+
+TEST_P(SetTest, TheDescriptorIsWrittenOnceUntilItIsLookedAt) {
+  const auto pair = Pair();
+  const int fd = nc_set_fd(set_);
+  Wait(0);
+  for (int i = 0; i < 3; ++i) {
+    nc_set_watch(set_, pair.second, NC_WRITE, nullptr);
+    nc_set_watch(set_, pair.second, 0, nullptr);
+  }
+  eventfd_t written = 0;
+  ASSERT_EQ(eventfd_read(fd, &written), 0);
+  EXPECT_EQ(written, 1u);
+  // Looked at, it is written again.
+  Wait(0);
+  nc_set_watch(set_, pair.second, NC_WRITE, nullptr);
+  EXPECT_TRUE(Readable(fd));
 }
 
 TEST_P(SetTest, TheDescriptorKeepsTheStackAtWork) {
