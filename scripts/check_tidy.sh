@@ -11,9 +11,14 @@ shift
 cd "$(dirname "$0")/.."
 root=$PWD
 if (($# == 0)); then
+  # A unity build compiles files of its own in BUILD_DIR, which include ours: .clang-tidy's HeaderFilterRegex has those.
   mapfile -t files < <(jq -r '.[] | .directory + "/" + .file' "$build/compile_commands.json" |
-    xargs realpath | grep -E "^$root/(userspace|examples)/.*\.cc$" | sort -u)
+    xargs realpath | grep -E "^($root|$build)/(userspace|examples)/.*\.(cc|cpp)$" | sort -u)
+  if ((${#files[@]} == 0)); then
+    echo "scripts/check_tidy.sh: $build compiles nothing of userspace or examples: configure it again" >&2
+    exit 1
+  fi
 else
   files=("$@")
 fi
-printf '%s\0' "${files[@]}" | xargs -0 -n 4 -P "$(nproc)" clang-tidy -p "$build" --quiet
+printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy -p "$build" --quiet

@@ -84,7 +84,7 @@ CLI::App* AddBenchCommand(CLI::App& app, BenchOptions& options) {
   return bench;
 }
 
-absl::Status RunBench(BenchOptions options) {
+absl::Status RunBench(const BenchOptions& options) {
   if (!options.server && options.endpoint.address.empty()) {
     return absl::InvalidArgumentError(
         "bench: give --server at one end and --connect ADDRESS at the other");

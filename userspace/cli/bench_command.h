@@ -26,6 +26,6 @@ struct BenchOptions {
 // Adds the subcommand to `app`; `options.request.workload` and the rest are set by parsing.
 // Returns the subcommand, which says whether it was given.
 CLI::App* AddBenchCommand(CLI::App& app, BenchOptions& options);
-absl::Status RunBench(BenchOptions options);
+absl::Status RunBench(const BenchOptions& options);
 
 }  // namespace netchannel::cli

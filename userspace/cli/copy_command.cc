@@ -141,7 +141,7 @@ absl::Status Receive(const CopyOptions& options, Transport& transport) {
   if (offer->magic != kCopyMagic) {
     return absl::InvalidArgumentError("the peer is no `netchannel copy` of this version");
   }
-  const absl::Status received = ReceiveFile(options, **stream, *offer);
+  absl::Status received = ReceiveFile(options, **stream, *offer);
   if (!received.ok()) unlink(options.path.c_str());
   return received;
 }
@@ -175,8 +175,7 @@ absl::Status RunCopy(const CopyOptions& options) {
   if (auto status = PrepareEndpoint(options.endpoint); !status.ok()) return status;
   auto transport = OpenTransport(options.endpoint);
   if (!transport.ok()) return transport.status();
-  const absl::Status done =
-      options.send ? Send(options, **transport) : Receive(options, **transport);
+  absl::Status done = options.send ? Send(options, **transport) : Receive(options, **transport);
   if (!done.ok()) return done;
   return SaveStatus(**transport, options.endpoint);
 }

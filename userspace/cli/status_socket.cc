@@ -62,6 +62,7 @@ absl::StatusOr<std::vector<std::string>> FindStatusSockets(const std::string& di
         absl::StrCat("process ", pid, " has no stack that listens in ", directory));
   }
   std::vector<std::string> paths;
+  paths.reserve(found.size());
   for (auto& [owner, path] : found) paths.push_back(std::move(path));
   return paths;
 }

@@ -126,7 +126,10 @@ void ControlServer::Accept(Time now) {
 // again and again.
 void ControlServer::TurnAway() {
   spare_ = UniqueFd();
-  UniqueFd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  {
+    const UniqueFd turned_away(
+        accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  }
   spare_ = UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 

@@ -36,10 +36,10 @@ std::tuple<int, int> Rank(absl::Span<const ChannelInfo> channels, absl::Span<con
 std::optional<uint8_t> ChannelToOpen(absl::Span<const ChannelInfo> channels, AppClass app_class,
                                      absl::Span<const LaneLoad> lanes) {
   std::optional<uint8_t> best;
-  for (uint8_t i = 0; i < channels.size(); ++i) {
+  for (size_t i = 0; i < channels.size(); ++i) {
     if (channels[i].app_class != app_class || channels[i].open || channels[i].failed) continue;
     if (!best || Rank(channels, lanes, channels[i]) < Rank(channels, lanes, channels[*best])) {
-      best = i;
+      best = static_cast<uint8_t>(i);
     }
   }
   return best;
@@ -48,11 +48,11 @@ std::optional<uint8_t> ChannelToOpen(absl::Span<const ChannelInfo> channels, App
 std::optional<uint8_t> ChannelToClose(absl::Span<const ChannelInfo> channels, AppClass app_class,
                                       absl::Span<const LaneLoad> lanes) {
   std::optional<uint8_t> worst;
-  for (uint8_t i = 0; i < channels.size(); ++i) {
+  for (size_t i = 0; i < channels.size(); ++i) {
     if (channels[i].app_class != app_class || !channels[i].open) continue;
     // The last one of equals: the first channels are the ones that stay.
     if (!worst || Rank(channels, lanes, channels[i]) >= Rank(channels, lanes, channels[*worst])) {
-      worst = i;
+      worst = static_cast<uint8_t>(i);
     }
   }
   return worst;

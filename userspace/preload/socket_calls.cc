@@ -114,7 +114,6 @@ int shutdown(int fd, int how) noexcept {
     case Kind::kVirtual:
       return nc_shutdown(socket, how);
     case Kind::kConnecting:
-      return Result(ENOTCONN);
     case Kind::kInherited:
       return Result(ENOTCONN);
     default:

@@ -94,7 +94,7 @@ absl::Status RunServer(Transport& transport, bool once) {
   for (;;) {
     auto stream = (*listener)->Accept();
     if (!stream.ok()) return stream.status();
-    const absl::Status served = ServeOne(**listener, **stream);
+    absl::Status served = ServeOne(**listener, **stream);
     if (once || absl::IsCancelled(served)) return served;
     if (!served.ok()) std::fprintf(stderr, "netchannel: %s\n", served.ToString().c_str());
   }

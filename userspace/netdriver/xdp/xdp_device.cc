@@ -209,7 +209,7 @@ absl::Status XdpDevice::Impl::InsertEntries() {
 
 absl::Status XdpDevice::Impl::InsertSockets() {
   for (size_t i = 0; i < lanes.size(); ++i) {
-    const auto status = maps->InsertSocket(SlotOf(i), lanes[i]->wait_fd());
+    auto status = maps->InsertSocket(SlotOf(i), lanes[i]->wait_fd());
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

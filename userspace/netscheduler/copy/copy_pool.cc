@@ -91,7 +91,7 @@ absl::Status CopyPool::Start() {
         },
         seat.get());
     if (error != 0) break;
-    seat.release();
+    [[maybe_unused]] const Seat* const taken = seat.release();  // the thread's now
     threads_.push_back(thread);
   }
   pthread_attr_destroy(&attributes);
