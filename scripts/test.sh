@@ -7,7 +7,8 @@
 # skip and failure is named with its reason above that line. Exit status 0 only if nothing failed.
 #
 #   (none)      gcc, all tests in full; clang with the address and undefined sanitizers, the tests without a network,
-#               with fewer seeds of random loss (sim-transport: 1 of 5) and a fifth of the fuzzers' runs
+#               with fewer seeds (sim-transport: 1 of 5, and 1 of 2 shares of late packets; channels that come and go in
+#               sim-stack: 4 of 12) and a tenth of the fuzzers' runs
 #   --sanitize  more: these two sanitizers on all tests, the thread sanitizer on all tests but bpf's
 #   --long      more: 10,000 seeds in the simulator, 1,000 live steering changes, 1,000 kills of clients, an hour of
 #               fuzzing, clang-tidy

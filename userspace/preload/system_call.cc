@@ -30,8 +30,8 @@ long Kernel(long number, const Arguments& of) {
 
 template <typename T>
 T* Pointer(long value) {
-  return reinterpret_cast<T*>(
-      value);  // NOLINT(performance-no-int-to-ptr): an argument of syscall()
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an argument of syscall()
+  return reinterpret_cast<T*>(value);
 }
 
 int Int(long value) { return static_cast<int>(value); }

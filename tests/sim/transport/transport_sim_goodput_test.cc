@@ -98,6 +98,8 @@ TEST_P(GoodputTest, IsEightyPercentOfTheLinkAtOneLossInAThousand) {
 
 TEST_P(GoodputTest, IsEightyPercentOfTheLinkWhenPacketsAreUpToFiveMillisecondsLate) {
   for (double share : {0.01, 0.2}) {
+    // The larger share takes two thirds of a sanitized run's time.
+    if (share > 0.1 && LossSeeds() == 1) continue;
     // Late packets bunch the acknowledgements and so the sending: those bursts are marked, rightly.
     if (share > 0.1 && GetParam().congestion == transport::CongestionAlgorithm::kDctcp) continue;
     // The window has to grow to what is late, a packet a round trip.
