@@ -16,12 +16,13 @@ PINGPONG_US = 10.0
 
 
 class Daemons:
-    """A context: a Link with a daemon at each end. `settings`: SECTION.KEY=VALUE, of both."""
+    """A context: a Link with a daemon at each end. `settings`: SECTION.KEY=VALUE, of both. `over_tcp`: their channels
+    run over the kernel's TCP, on a link without an XDP program and with `offloads` or not."""
 
-    def __init__(self, binary, mtu=MTU, settings=(), queues=QUEUES):
+    def __init__(self, binary, mtu=MTU, settings=(), queues=QUEUES, over_tcp=False, offloads=False):
         self.binary = pathlib.Path(binary)
-        self.settings = settings
-        self.link = Link(mtu, xdp=True, queues=queues)
+        self.settings = (*settings, 'driver.transport="tcp"') if over_tcp else settings
+        self.link = Link(mtu, offloads=offloads, xdp=not over_tcp, queues=queues)
 
     def __enter__(self):
         self.directory = tempfile.TemporaryDirectory(prefix="nc-bench-")

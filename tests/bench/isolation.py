@@ -17,7 +17,6 @@ from topology import ADDRESS, Link
 PORT = 7100  # of the ping-pong; the streams follow
 SECONDS = 4
 START_SHARE = 0.05
-PING_SECONDS = SECONDS * (1 - START_SHARE)
 
 # What is promised of the ratio to the kernel's TCP, by number of streams. With one the kernel is good: for information.
 LATENCY_TARGETS = {"p50_us": 2.0, "p99_us": 0.5, "p999_us": 0.2}
@@ -77,13 +76,13 @@ class Pair:
         return json.loads(out)
 
 
-def together(binary, place, streams, ping):
+def together(binary, place, streams, ping, seconds=SECONDS):
     """Gbit/s of all streams together, and the ping-pong's figures ({} without)."""
     with contextlib.ExitStack() as stack:
         bulk = [stack.enter_context(Pair(binary, place, "stream", "throughput", PORT + 1 + i,
-                                         ("--seconds", SECONDS))) for i in range(streams)]
+                                         ("--seconds", seconds))) for i in range(streams)]
         pings = [stack.enter_context(Pair(binary, place, "pingpong", "latency", PORT,
-                                          ("--size", 64, "--seconds", PING_SECONDS)))] if ping else []
+                                          ("--size", 64, "--seconds", seconds * (1 - START_SHARE))))] if ping else []
         for pair in (*bulk, *pings):
             pair.run()
         figures = pings[0].result() if ping else {}

@@ -22,8 +22,9 @@ class Ends:
         return [] if self.cpu[end] is None else ["--cpu", str(self.cpu[end])]
 
 
-def measure(binary, link, workload, over, both=(), client=(), ends=Ends(), seconds=2):
-    """Server at end a, client at b. `both` goes to both ends, `client` to the client alone."""
+def measure(binary, link, workload, over, both=(), client=(), ends=Ends(), seconds=2, on_client=None):
+    """Server at end a, client at b. `both` goes to both ends, `client` to the client alone. `on_client`: is called with
+    the client's process when it has started."""
     common = [binary, "bench", workload, "--over", over, *both]
     if over != "tcp":
         commands = {end: [*common, "--interface", link.interface(end)] for end in "ab"}
@@ -32,14 +33,14 @@ def measure(binary, link, workload, over, both=(), client=(), ends=Ends(), secon
     server = link.inside("a", *commands["a"], *ends.flags("a"), "--server", "--once")
     client = link.inside("b", *commands["b"], *ends.flags("b"), "--connect", topology.ADDRESS["a"],
                          "--seconds", seconds, "--json", *client)
-    return run_pair(server, client, seconds)
+    return run_pair(server, client, seconds, on_client)
 
 
-def run_pair(server_command, client_command, seconds):
+def run_pair(server_command, client_command, seconds, on_client=None):
     with start(server_command) as server:
         try:
             wait_ready(server)
-            out = finish(client_command, seconds + GRACE_SECONDS)
+            out = finish(client_command, seconds + GRACE_SECONDS, on_client)
             server.wait(timeout=GRACE_SECONDS)
             if server.returncode != 0:
                 raise RuntimeError(f"server: {server.stderr.read().strip()}")
@@ -72,10 +73,12 @@ def wait_ready(server, text="ready"):
     raise RuntimeError(f"server does not start: {server.stderr.read().strip()}")
 
 
-def finish(command, seconds):
-    """Runs it to its end; what it printed."""
+def finish(command, seconds, on_start=None):
+    """Runs it to its end; what it printed. `on_start`: is called with the process."""
     with start(command) as process:
         try:
+            if on_start is not None:
+                on_start(process)
             out, error = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired as late:
             raise RuntimeError(f"no end after {late.timeout} s: {' '.join(late.cmd)}") from late

@@ -75,17 +75,23 @@ class Shares:
         return counts
 
 
+def threads_of(process, name=""):
+    """Its threads whose names begin with `name`."""
+    found = []
+    for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
+        try:
+            if (task / "comm").read_text().startswith(name):
+                found.append(int(task.name))
+        except OSError:
+            continue  # it has ended meanwhile
+    return found
+
+
 def await_threads(process, name, count):
     """The threads of `process` whose names begin with `name`, as soon as there are `count`."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        found = []
-        for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
-            try:
-                if (task / "comm").read_text().startswith(name):
-                    found.append(int(task.name))
-            except OSError:
-                continue  # it has ended meanwhile
+        found = threads_of(process, name)
         if len(found) == count:
             return found
         time.sleep(0.0005)

@@ -57,11 +57,11 @@ def rows(context, pipeline):
         ("-tcp-on", command, tcp_on, "kernel TCP, offloads on", None))]
 
 
-def paper_run(context, place, depth):
+def paper_run(context, place, depth, seconds=PAPER_SECONDS):
     program = context.programs / "redis_mix"
     with redis_server(place):
-        return json.loads(finish(place.inside("b", program, ADDRESS["a"], PORT, PAPER_THREADS, depth, PAPER_SECONDS),
-                                 PAPER_SECONDS + GRACE_SECONDS))
+        return json.loads(finish(place.inside("b", program, ADDRESS["a"], PORT, PAPER_THREADS, depth, seconds),
+                                 seconds + GRACE_SECONDS))
 
 
 def paper_rows(context):

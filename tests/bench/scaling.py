@@ -25,18 +25,18 @@ ROOM = ("driver.rx_ring=4096", "driver.tx_ring=4096", "sockets.buffer_kib=8192",
 
 
 @contextlib.contextmanager
-def channels(binary, count, *more):
+def channels(binary, count, *more, queues=QUEUES):
     """Daemons with so many channel threads, each with its quota."""
     settings = (*ROOM, f"threads.channel_threads={count}", *more)
-    with Shares(SHARE_PERCENT) as shares, Daemons(binary, settings=settings, queues=QUEUES) as daemons:
+    with Shares(SHARE_PERCENT) as shares, Daemons(binary, settings=settings, queues=queues) as daemons:
         for daemon in daemons.daemons:
             for thread in await_threads(daemon, "nc-channel", count):
                 shares.limit(thread)
         yield daemons
 
 
-def rate(binary, daemons):
-    run = bench_run(binary, daemons, "messages", client=("--size", MESSAGE), seconds=SECONDS)
+def rate(binary, daemons, seconds=SECONDS):
+    run = bench_run(binary, daemons, "messages", client=("--size", MESSAGE), seconds=seconds)
     return run["messages_per_second"] / 1e3
 
 
