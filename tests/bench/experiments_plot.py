@@ -70,15 +70,17 @@ def segment(x1, y1, x2, y2, kind):
 
 
 def mark(x, y, colour, title):
-    shapes = (
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{MARK}"',
-        f'<rect x="{x - MARK:.1f}" y="{y - MARK:.1f}" width="{2 * MARK}" height="{2 * MARK}"',
-        f'<polygon points="{x:.1f},{y - MARK:.1f} {x + MARK:.1f},{y + MARK:.1f} {x - MARK:.1f},{y + MARK:.1f}"',
-        f'<polygon points="{x:.1f},{y - MARK:.1f} {x + MARK:.1f},{y:.1f} {x:.1f},{y + MARK:.1f} {x - MARK:.1f},{y:.1f}"',
-        f'<polygon points="{x - MARK:.1f},{y - MARK:.1f} {x + MARK:.1f},{y - MARK:.1f} {x:.1f},{y + MARK:.1f}"',
-    )
-    return f'{shapes[colour % len(shapes)]} fill="{COLOURS[colour % len(COLOURS)]}"><title>{html.escape(title)}</title>' \
-           f"</{shapes[colour % len(shapes)].split()[0][1:]}>"
+    left, right, top, bottom = x - MARK, x + MARK, y - MARK, y + MARK
+    corners = (
+        ((left, top), (right, top), (right, bottom), (left, bottom)),
+        ((x, top), (right, bottom), (left, bottom)),
+        ((x, top), (right, y), (x, bottom), (left, y)),
+        ((left, top), (right, top), (x, bottom)),
+        ((left, top), (x, y), (right, top), (right, bottom), (left, bottom)),
+    )[colour % len(COLOURS)]
+    named = f"<title>{html.escape(title)}</title>" if title else ""
+    points = " ".join(f"{px:.1f},{py:.1f}" for px, py in corners)
+    return f'<polygon points="{points}" fill="{COLOURS[colour % len(COLOURS)]}">{named}</polygon>'
 
 
 def frame(axes, x_axis, y_axis):
@@ -123,11 +125,12 @@ def plot(x_axis, y_axis, unit, xs, lines, log=False):
     for line in lines:
         parts += draw(line, axes, unit)
     label = html.escape(f"{y_axis} ({unit}) against {x_axis}")
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-            f'role="img" aria-label="{label}">\n' + "\n".join(parts) + "\n</svg>")
+    size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{label}">\n' + "\n".join(parts)
+            + "\n</svg>")
 
 
 def key(colour):
     """The sign of a series, for a legend."""
-    return f'<svg class="key" viewBox="0 0 24 12" width="24" height="12" aria-hidden="true">' \
-           f'<line stroke="{COLOURS[colour % len(COLOURS)]}" x1="0" y1="6" x2="24" y2="6"/>{mark(12, 6, colour, "")}</svg>'
+    line = f'<line stroke="{COLOURS[colour % len(COLOURS)]}" x1="0" y1="6" x2="24" y2="6"/>'
+    return f'<svg class="key" viewBox="0 0 24 12" width="24" height="12">{line}{mark(12, 6, colour, "")}</svg>'

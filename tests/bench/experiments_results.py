@@ -57,4 +57,5 @@ class Experiment:
 
 
 def to_json(machine, experiments):
-    return json.dumps({"machine": machine, "experiments": [dataclasses.asdict(e) for e in experiments]}, indent=1) + "\n"
+    whole = {"machine": machine, "experiments": [dataclasses.asdict(experiment) for experiment in experiments]}
+    return json.dumps(whole, indent=1) + "\n"

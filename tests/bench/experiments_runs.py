@@ -18,6 +18,9 @@ from topology import Link
 MTU = 1500
 JUMBO_MTU = 9000
 MOST_CHANNELS = 8
+# Longer than the period of a share. A stack's thread that sleeps polls its AF_XDP sockets, and in copy mode polling
+# one makes the kernel send what it holds: the stack's thread would do what its channels' threads have no share for.
+STAY_AWAKE = "threads.spin_us=50000"
 
 
 @dataclasses.dataclass
@@ -59,7 +62,8 @@ def long_flow_at(context, workers, system):
 @contextlib.contextmanager
 def messages_at(context, channels, system):
     if system == XDP:
-        with scaling.channels(context.binary, channels, f"session.channels={channels}", queues=MOST_CHANNELS) as daemons:
+        with scaling.channels(context.binary, channels, f"session.channels={channels}", STAY_AWAKE,
+                              queues=MOST_CHANNELS) as daemons:
             yield lambda: {"messages": scaling.rate(context.binary, daemons, context.seconds)}
     elif system == CHANNELS:
         settings = (*scaling.ROOM, f"session.channels={channels}")
@@ -85,12 +89,15 @@ def side_by_side(context, where, streams):
     return isolation.together(context.binary, programs, streams, True, context.seconds)
 
 
+LATENCIES = {"P50": "p50_us", "P99": "p99_us", "P99.9": "p999_us"}
+
+
 @contextlib.contextmanager
 def isolation_at(context, streams, system):
     with place(context, system, MTU) as where:
         def run():
             figures = side_by_side(context, where, streams)
-            latency = {name: figures[key] for name, key in (("P50", "p50_us"), ("P99", "p99_us"), ("P99.9", "p999_us"))}
+            latency = {name: figures[key] for name, key in LATENCIES.items()}
             return {**latency, "throughput": figures["gbps"]} if streams else latency
 
         yield run
@@ -147,22 +154,23 @@ def redis_at(context, depth, system):
 PLANS = {
     "long-flow": Plan(
         "Long flow against the number of copy workers", "copy workers", (Metric("goodput", "Gbit/s"),),
-        f"One connection, large writes, MTU {JUMBO_MTU}; TSO, GSO and GRO on except over AF_XDP, which has none. Each copy "
-        f"worker of the sender has {long_flow.SHARE_PERCENT} % of a core (cgroup quota), and nobody else copies there, so that "
-        "8 workers fit on 2 cores: the shape of the curve is what counts. The stack's other threads have no quota. Kernel TCP "
-        "and MPTCP have no copy workers: the sending thread has one such share for copying and everything else, so their "
-        "height cannot be compared with NetChannel's.",
-        "In the paper one application thread fills the link as copy threads are added, and Linux stays at what one core "
-        "copies.",
+        f"One connection, large writes, MTU {JUMBO_MTU}; TSO, GSO and GRO on except over AF_XDP, which has none. Each "
+        f"copy worker of the sender has {long_flow.SHARE_PERCENT} % of a core (cgroup quota), and nobody else copies "
+        "there, so that 8 workers fit on 2 cores: the shape of the curve is what counts. The stack's other threads "
+        "have no quota. Kernel TCP and MPTCP have no copy workers: the sending thread has one such share for copying "
+        "and everything else, so their height cannot be compared with NetChannel's.",
+        "In the paper one application thread fills the link as copy threads are added, and Linux stays at what one "
+        "core copies.",
         (1, 2, 3, 4, 6, 8), (1, 2, 4), long_flow_at),
     "short-messages": Plan(
         "Short messages against the number of channels", "channels (MPTCP: subflows)",
         (Metric("messages", "thousand/s"),),
-        f"One connection, messages of {scaling.MESSAGE} B, MTU {MTU}, TSO, GSO and GRO off. Over AF_XDP each channel has a thread "
-        f"with {scaling.SHARE_PERCENT} % of a core (cgroup quota) that does the kernel's part of sending; the stack's thread, which "
-        "builds packets, has no quota. Over TCP one thread of the stack serves all channels, and has one share. The sending "
-        "thread of kernel TCP and MPTCP has one share for everything. So 8 shares fit on 2 cores, the shapes of the curves "
-        "are what counts, and heights of different systems cannot be compared.",
+        f"One connection, messages of {scaling.MESSAGE} B, MTU {MTU}, TSO, GSO and GRO off. Over AF_XDP each channel "
+        f"has a thread with {scaling.SHARE_PERCENT} % of a core (cgroup quota) that does the kernel's part of sending; "
+        "the stack's thread, which builds packets, has no quota and does not sleep. Over TCP channels one thread of "
+        "the stack serves all channels, and has one share. The sending thread of kernel TCP and MPTCP has one share "
+        "for everything. So 8 shares fit on 2 cores; the shapes of the curves are what counts, and the heights of "
+        "different systems cannot be compared.",
         "In the paper the rate grows nearly linearly with channels and their cores, for one application thread, which "
         "Linux cannot do.",
         (1, 2, 4, 6, MOST_CHANNELS), (1, 2, 4), messages_at),
@@ -170,27 +178,27 @@ PLANS = {
         "Isolation: one latency-sensitive program beside throughput-bound ones", "throughput-bound programs (T)",
         (Metric("P50", "us", True), Metric("P99", "us", True), Metric("P99.9", "us", True),
          Metric("throughput", "Gbit/s")),
-        f"L is a ping-pong of 64 B, each T a stream of large writes; each end of each is a process of its own. MTU {MTU}, "
-        "TSO, GSO and GRO off. No quotas, blocking calls, no CPU chosen. Latency is L's round trip, throughput that of all T "
-        "together. NetChannel's classes are said by netchannel run; the kernel has none.",
-        "In the paper L keeps a tail latency of microseconds beside T programs that run near line rate; under Linux its "
-        "tail grows by orders of magnitude.",
+        f"L is a ping-pong of 64 B, each T a stream of large writes; each end of each is a process of its own. MTU "
+        f"{MTU}, TSO, GSO and GRO off. No quotas, blocking calls, no CPU chosen. Latency is L's round trip, throughput "
+        "that of all T together. NetChannel's classes are said by netchannel run; the kernel has none.",
+        "In the paper L keeps a tail latency of microseconds beside T programs that run near line rate.",
         (0, 1, 2, 4, 6, 8), (0, 4, 8), isolation_at),
     "overhead": Plan(
         "Overhead: throughput per core", "what is scaled", (Metric("per core", "Gbit/s per core"),),
         "What was carried, divided by the CPU time of the whole machine meanwhile: both ends, interrupts and the "
-        "programs' start included, by /proc/stat, so nothing else may run. The paper's four: one long flow with nothing "
-        f"scaled; with 2 copy workers; messages of {scaling.MESSAGE} B over 2 channels (MPTCP: subflows), over AF_XDP with "
-        f"a thread each; and one ping-pong beside {BESIDE} streams. MTU {JUMBO_MTU} with TSO, GSO and GRO on except over "
-        f"AF_XDP, which has none; for messages {MTU} and off. No quotas. Kernel TCP and MPTCP have no copy workers and no "
-        "channels: the same work as it is.",
+        "programs' start included, by /proc/stat, so nothing else may run. The paper's four: one long flow with "
+        f"nothing scaled; with 2 copy workers; messages of {scaling.MESSAGE} B over 2 channels (MPTCP: subflows), over "
+        f"AF_XDP with a thread each; and one ping-pong beside {BESIDE} streams. MTU {JUMBO_MTU} with TSO, GSO and GRO "
+        f"on except over AF_XDP, which has none; for messages {MTU} and off. No quotas. Kernel TCP and MPTCP have no "
+        "copy workers, and kernel TCP no channels: the same work as it is.",
         "In the paper NetChannel's throughput per core is some 7 to 12 % below that of Linux.",
         tuple(OVERHEADS), tuple(OVERHEADS), overhead_at),
     "redis": Plan(
-        "Redis", "requests that a client keeps outstanding", (Metric("P99", "us", True), Metric("requests", "thousand/s")),
-        f"redis-server as Debian has it; {redis_runs.PAPER_THREADS} client threads with a connection each, values of 4 KB, 95 % GET. "
-        f"MTU {MTU}, TSO, GSO and GRO off. No quotas.",
-        "The paper plots Redis's latency and throughput for growing queue depths, with 8 client threads and values of "
-        "4 KB, on cores of which the machine here has fewer.",
+        "Redis", "requests that a client keeps outstanding",
+        (Metric("P99", "us", True), Metric("requests", "thousand/s")),
+        f"redis-server as Debian has it; {redis_runs.PAPER_THREADS} client threads with a connection each, values of "
+        f"4 KB, 95 % GET. MTU {MTU}, TSO, GSO and GRO off. No quotas.",
+        "The paper's figure has Redis's latency and throughput for growing queue depths, with 8 client threads and "
+        "values of 4 KB, on a machine with more cores.",
         (1, 4, 16, 64), (1, 16), redis_at),
 }

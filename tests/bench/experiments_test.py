@@ -20,7 +20,8 @@ def made_up():
     experiment = Experiment("long", "Long & <b>bold</b>", "copy workers", list(METRICS), "how <i>", "paper \"said\"",
                             [1, 4], ["ours", "theirs <tcp>", "io_uring"],
                             not_measured={"io_uring": "there is no <such> transport"})
-    experiment.add(1, "ours", [{"goodput": 1.0, "P99": 10.0}, {"goodput": 3.0, "P99": 30.0}, {"goodput": 2.5, "P99": 900.0}])
+    experiment.add(1, "ours", [{"goodput": 1.0, "P99": 10.0}, {"goodput": 3.0, "P99": 30.0},
+                               {"goodput": 2.5, "P99": 900.0}])
     experiment.add(4, "ours", [{"goodput": 8.0, "P99": 20.0}])
     experiment.add(1, "theirs <tcp>", [{"goodput": 4.0}])  # a run without the other metric
     return experiment
