@@ -18,7 +18,7 @@ from experiments_runs import PLANS
 from experiments_systems import SYSTEMS, unavailable
 
 ROUNDS, QUICK_ROUNDS = 5, 3
-SECONDS, QUICK_SECONDS = 4.0, 1.0
+SECONDS, QUICK_SECONDS = 4.0, 1.5
 # What a run may end with that says something about that run, and not about this program.
 FAILURES = (RuntimeError, OSError, subprocess.SubprocessError)
 
@@ -93,6 +93,10 @@ def parse_arguments():
     context.seconds = context.seconds or (QUICK_SECONDS if context.quick else SECONDS)
     # The measuring programs, in the build directory of the binary.
     context.programs = pathlib.Path(context.binary).resolve().parents[2] / "tests/bench"
+    # Not at the end of the measurements.
+    for path in filter(None, (context.json, context.html)):
+        if not pathlib.Path(path).absolute().parent.is_dir():
+            parser.error(f"{path}: no such directory")
     unknown = [name for name in context.names if name not in PLANS]
     if unknown:
         parser.error(f"{unknown[0]}: no such experiment; one of {' '.join(PLANS)}")
