@@ -60,18 +60,28 @@ def long_flow_at(context, workers, system):
 
 
 @contextlib.contextmanager
+def limited_stack(context, channels):
+    """Daemons over TCP channels of which each thread, so also the stack's, has a share."""
+    settings = (*scaling.ROOM, f"session.channels={channels}")
+    with Shares(scaling.SHARE_PERCENT) as shares, place(context, CHANNELS, MTU, settings=settings) as daemons:
+        for daemon in daemons.daemons:
+            for thread in threads_of(daemon):
+                shares.limit(thread)
+        yield daemons
+
+
+@contextlib.contextmanager
 def messages_at(context, channels, system):
-    if system == XDP:
-        with scaling.channels(context.binary, channels, f"session.channels={channels}", STAY_AWAKE,
-                              queues=MOST_CHANNELS) as daemons:
-            yield lambda: {"messages": scaling.rate(context.binary, daemons, context.seconds)}
-    elif system == CHANNELS:
-        settings = (*scaling.ROOM, f"session.channels={channels}")
-        with Shares(scaling.SHARE_PERCENT) as shares, place(context, system, MTU, settings=settings) as daemons:
-            for daemon in daemons.daemons:
-                for thread in threads_of(daemon):
-                    shares.limit(thread)
-            yield lambda: {"messages": scaling.rate(context.binary, daemons, context.seconds)}
+    if system in (XDP, CHANNELS):
+        # Daemons of its own for each run: a session that was idle during the others' runs would go on with what its
+        # congestion control has learnt from threads that were away.
+        def run():
+            made = limited_stack(context, channels) if system == CHANNELS else scaling.channels(
+                context.binary, channels, f"session.channels={channels}", STAY_AWAKE, queues=MOST_CHANNELS)
+            with made as daemons:
+                return {"messages": scaling.rate(context.binary, daemons, context.seconds)}
+
+        yield run
     else:
         with place(context, system, MTU, subflows=channels) as link:
             def run():
@@ -132,13 +142,15 @@ def overhead_at(context, case, system):
     if case == "2 channels" and system == XDP:
         settings = (*settings, "threads.channel_threads=2")
     subflows = 2 if case == "2 channels" else 1
-    with place(context, system, JUMBO_MTU if offloads else MTU, offloads, settings, subflows) as where:
-        def run():
+
+    # A place of its own for each run, so that nobody else's idle daemons are counted.
+    def run():
+        with place(context, system, JUMBO_MTU if offloads else MTU, offloads, settings, subflows) as where:
             before = busy_seconds()
             carried = gigabits(context, where, case)
             return {"throughput": carried / (busy_seconds() - before)}
 
-        yield run
+    yield run
 
 
 @contextlib.contextmanager
@@ -170,7 +182,7 @@ PLANS = {
         "the stack's thread, which builds packets, has no quota and does not sleep. Over TCP channels one thread of "
         "the stack serves all channels, and has one share. The sending thread of kernel TCP and MPTCP has one share "
         "for everything. So 8 shares fit on 2 cores; the shapes of the curves are what counts, and the heights of "
-        "different systems cannot be compared.",
+        "different systems cannot be compared. Each run of NetChannel starts its daemons anew.",
         "In the paper the rate grows nearly linearly with channels and their cores, for one application thread, which "
         "Linux cannot do.",
         (1, 2, 4, 6, MOST_CHANNELS), (1, 2, 4), messages_at),
