@@ -172,6 +172,8 @@ void Game::One(uint8_t operation) {
       bridge().HeldSlots(hostile_->owner());
       return bridge().Abandon(world_.now(), hostile_->owner());
     case 17:  // somebody connects to it, perhaps
+      // What that one has closed waits up to a minute for the hostile's end, and counts meanwhile.
+      if (!server_.app().account().may_have_socket()) return world_.Step(5);
       server_.Close(server_.Connect(World::AddressOf(0), kHostilePort + in_.Take() % 2));
       return world_.Step(5);
     case 18:
