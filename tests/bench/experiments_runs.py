@@ -35,11 +35,11 @@ class Plan:
     at: object  # (context, x, system) -> a context manager of a function that measures one run: metric -> value
 
 
-def share_of(percent):
-    """For Plan.at: a client of which the thread has a share of a core, as one worker or channel of ours has."""
-    stack = contextlib.ExitStack()
-    shares = stack.enter_context(Shares(percent))
-    return stack, lambda client: shares.limit(client.pid)
+@contextlib.contextmanager
+def one_share(percent):
+    """What gives a client's thread a share of a core, as one worker or channel of NetChannel has."""
+    with Shares(percent) as shares:
+        yield lambda client: shares.limit(client.pid)
 
 
 @contextlib.contextmanager
@@ -52,8 +52,7 @@ def long_flow_at(context, workers, system):
     else:
         with place(context, system, JUMBO_MTU, offloads=True) as link:
             def run():
-                stack, limit = share_of(long_flow.SHARE_PERCENT)
-                with stack:
+                with one_share(long_flow.SHARE_PERCENT) as limit:
                     return {"goodput": bench(context, link, "stream", on_client=limit)["goodput_gbps"]}
 
             yield run
@@ -85,8 +84,7 @@ def messages_at(context, channels, system):
     else:
         with place(context, system, MTU, subflows=channels) as link:
             def run():
-                stack, limit = share_of(scaling.SHARE_PERCENT)
-                with stack:
+                with one_share(scaling.SHARE_PERCENT) as limit:
                     sent = bench(context, link, "messages", ("--size", scaling.MESSAGE), limit)
                 return {"messages": sent["messages_per_second"] / 1e3}
 
