@@ -30,8 +30,8 @@ class FakeStack final : public ipc::StackLink {
     ipc::RegionShape shape{.socket_count = 64, .ring_bytes = 16 * 1024};
     bool lendable = false;
     bool daemon = false;  // shared with forked children, through FakeDaemonLink
-    // Looks in turns for what nobody rings for, as the daemon does (Bridge::Inspect): for tests whose
-    // processes are killed between setting a socket's `dirty` and ringing.
+    // Looks in turns for what nobody rings for, as the daemon does (Bridge::Inspect): for tests
+    // whose processes are killed between setting a socket's `dirty` and ringing.
     bool inspects = false;
   };
   // What the next nc_stack_start gets.
