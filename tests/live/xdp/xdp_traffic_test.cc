@@ -194,6 +194,28 @@ TEST_F(XdpLanesTest, AllBuffersComeBackFromAPeerThatReceivesNothing) {
   EXPECT_EQ(lane->in_flight(), 0u);
 }
 
+// The thread has the kernel send after Flush has looked for completions, and an idle stack does not
+// flush again.
+TEST_F(XdpLanesTest, WhatAChannelThreadSentBeforeTheStackFellIdleIsNoStall) {
+  ASSERT_NO_FATAL_FAILURE(MakeLinkAndSetup(1500));
+  auto config = Config({{.queue = 0, .app_class = AppClass::kThroughput}});
+  config.channel_threads = 1;
+  config.stall_limit = Duration::Millis(1);
+  const auto a = MustOpen(kA, config);
+  const auto b = MustOpen(kB, Config({{0}}));
+  ASSERT_TRUE(a && b);
+  const Traffic traffic = ToLane(0);
+  ASSERT_TRUE(traffic.Send(a->lanes()[0], 0, kMinFrame));
+  a->lanes()[0]->Flush();
+  ASSERT_EQ(ReceiveAll(b->lanes()[0], traffic, 1, kPatienceMs).size(), 1u);
+  for (int ms = 0; ms < 5; ++ms) {
+    const auto rebuilt = a->Supervise(Time::FromNanos(ms * 1'000'000));
+    ASSERT_TRUE(rebuilt.ok()) << rebuilt.status();
+    EXPECT_FALSE(*rebuilt);
+  }
+  EXPECT_EQ(a->lanes()[0]->in_flight(), 0u);
+}
+
 TEST_F(XdpLanesTest, InterfaceThatIsDownIsNoStall) {
   ASSERT_NO_FATAL_FAILURE(MakeLinkAndSetup(1500));
   auto config = Config({{0}});

@@ -252,6 +252,8 @@ absl::Span<const std::unique_ptr<xdp::ChannelThread>> XdpDevice::channel_threads
 }
 
 absl::StatusOr<bool> XdpDevice::Supervise(Time now) {
+  // What channel threads had the kernel send has completed since the last flush.
+  for (const auto& port : impl_->ports) port->Reap();
   uint64_t in_flight = 0;
   uint64_t completions = 0;
   for (const auto& lane : impl_->lanes) in_flight += lane->in_flight();
