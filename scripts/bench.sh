@@ -14,11 +14,5 @@ NC_BUILD_KIND=build-release
 # shellcheck source=scripts/lib/build.sh
 source "$NC_ROOT/scripts/lib/build.sh"
 
-if ((EUID != 0)); then
-  echo "scripts/bench.sh: makes network namespaces and loads a BPF program: run it as root" >&2
-  exit 1
-fi
-nc_install_deps
-nc_configure "$NC_BUILD" "${NC_RELEASE_OPTIONS[@]}"
-nc_ninja "$NC_BUILD" "${NC_PROGRAMS[@]}" "${NC_BENCH_PROGRAMS[@]}"
+nc_build_to_measure
 exec python3 "$NC_ROOT/tests/bench/bench.py" --binary "$NC_BUILD/userspace/cli/netchannel" "$@"

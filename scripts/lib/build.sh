@@ -14,10 +14,10 @@ NC_RELEASE_OPTIONS=(-Db_lto=true)
 # What the other scripts run: the command, and the loader of the XDP program. As ninja's targets.
 # shellcheck disable=SC2034  # used by those who source this
 NC_PROGRAMS=(userspace/cli/netchannel userspace/netdriver/xdp/netchannel-xdp)
-# What scripts/bench.sh runs beside them.
+# What scripts/bench.sh and scripts/experiments.sh run beside them.
 # shellcheck disable=SC2034
 NC_BENCH_PROGRAMS=(userspace/daemon/netchanneld userspace/preload/libnetchannel_preload.so
-  tests/bench/connection_rate tests/bench/redis_mix)
+  tests/bench/connection_rate tests/bench/redis_mix tests/bench/libmptcp_sockets.so)
 
 # nc_configure DIR [MESON OPTION...]: sets the build directory up, or leaves it when it is. CC and CXX count.
 nc_configure() {
@@ -48,4 +48,15 @@ nc_ninja() {
     return 1
   fi
   rm -f "$log"
+}
+
+# nc_build_to_measure: installs what is missing and builds all that the measurements run. Needs root, and deps.sh.
+nc_build_to_measure() {
+  if ((EUID != 0)); then
+    echo "$0: makes network namespaces and loads a BPF program: run it as root" >&2
+    exit 1
+  fi
+  nc_install_deps
+  nc_configure "$NC_BUILD" "${NC_RELEASE_OPTIONS[@]}"
+  nc_ninja "$NC_BUILD" "${NC_PROGRAMS[@]}" "${NC_BENCH_PROGRAMS[@]}"
 }
