@@ -84,7 +84,8 @@ extern "C" {
 
 int epoll_ctl(int epfd, int op, int fd, struct epoll_event* event) noexcept {
   const Use use(fd);
-  // Not Foreign(), a system call: an instance is one in parent and child, with the kernel as here.
+  // Foreign() is not asked, a system call each time: parent and vfork() child have one instance, of
+  // the kernel's as of ours, and what the child changes in it the parent sees.
   if (!use || use->kind_now() == Kind::kEpoll) {
     const int result = Real().epoll_ctl(epfd, op, fd, event);
     if (result == 0 && op == EPOLL_CTL_ADD) netchannel::preload::NoteKernelAdded(epfd);
