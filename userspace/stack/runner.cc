@@ -48,17 +48,32 @@ Runner::RoundResult Runner::Round(Time now) {
   if (round_worked_) busy_ = busy_ + (now - round_began_);
   round_began_ = now;
   if (round_wanted_.load(std::memory_order_relaxed)) round_wanted_ = false;  // before Serve looks
-  if (now >= next_housekeeping_ || bridge_->HasDeferred()) {
-    housekeeping_->Poll(now);
-    next_housekeeping_ = now + config_.housekeeping_period;
+  // Whoever waits for this round does not wait for the housekeeping, if an idle round comes in
+  // time.
+  if (now >= next_housekeeping_ + config_.housekeeping_period || bridge_->HasDeferred()) {
+    KeepHouse(now);
   }
   result.received = host_->Receive(now);
   if (result.received > 0) bridge_->Publish(now);
-  result.moved = bridge_->Serve(now);
-  result.moved += host_->Transmit(now);
-  bridge_->Publish(now);
+  result.moved = Move(now);
+  if (!result.any() && now >= next_housekeeping_) {
+    KeepHouse(now);
+    result.moved = Move(now);
+  }
   round_worked_ = result.any();
   return result;
+}
+
+size_t Runner::Move(Time now) {
+  const size_t served = bridge_->Serve(now);
+  const size_t sent = host_->Transmit(now);
+  bridge_->Publish(now);
+  return served + sent;
+}
+
+void Runner::KeepHouse(Time now) {
+  housekeeping_->Poll(now);
+  next_housekeeping_ = now + config_.housekeeping_period;
 }
 
 bool Runner::AnnounceSleep() {
@@ -195,9 +210,12 @@ bool Runner::RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), v
   while (!stopping_ && !done(argument)) {
     const Time now = ipc::MonotonicNow();
     if (now >= deadline) break;
-    if (signals->MustLeave(now)) return false;
     if (inspectors_.load(std::memory_order_relaxed) > 0) GiveWay(lease);
-    if (Round(now).any()) {
+    const bool worked = Round(now).any();
+    // After the round: when the core was away for long, what was waited for may be there now.
+    if (done(argument)) break;
+    if (signals->MustLeave(now)) return false;
+    if (worked) {
       idle_since = now;
       continue;
     }

@@ -41,7 +41,7 @@ struct RunnerConfig {
   bool lend = true;
   // How long what only Housekeeping sees may wait while there is other work. A look costs system
   // calls.
-  Duration housekeeping_period = Duration::Millis(1);
+  Duration housekeeping_period = Duration::Millis(5);
   ThreadPriorityConfig priority;  // of the stack's own thread
 };
 
@@ -120,6 +120,9 @@ class Runner {
   bool RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), void* argument,
                Time deadline, bool spin, SignalGuard* signals);
   RoundResult Round(Time now);
+  // The part of a round that brings on what the applications and the timers ask for.
+  size_t Move(Time now);
+  void KeepHouse(Time now);
   // Tells the applications that they must ring from here on. False when one has put something on
   // its doorbell before it could know: run another round.
   bool AnnounceSleep();

@@ -56,10 +56,21 @@ void Steering::Poll(Time now, Host& host, Bridge& bridge) {
   for (uint32_t knob = NC_KNOB_GENERATION + 1; knob < NC_KNOBS; ++knob) {
     PollKnob(now, static_cast<nc_knob>(knob), host);
   }
-  if (now < next_read_ && !pointed_out && denying == knobs_[NC_KNOB_DENY_UNKNOWN_PEERS]) return;
-  next_read_ = now + kReadPeriod;
-  PollLanes(now, host);
+  const bool at_once = pointed_out || denying != knobs_[NC_KNOB_DENY_UNKNOWN_PEERS];
+  if (at_once || now - next_read_ > kReadPeriod) next_read_ = now - kReadPeriod;
+  const Duration step = kReadPeriod / static_cast<int64_t>(lanes_.size() + 1);
+  for (; next_read_ <= now; next_read_ = next_read_ + step) PollNext(now, host, bridge);
+}
+
+void Steering::PollNext(Time now, Host& host, Bridge& bridge) {
+  if (next_ < lanes_.size()) {
+    const std::optional<nc_lane> value = maps_.FindLane(lanes_[next_].port);
+    PollLane(now, next_, value ? &*value : nullptr, host);
+    ++next_;
+    return;
+  }
   PollPeers(now, host, bridge);
+  next_ = 0;
 }
 
 void Steering::Refused(Time now, const std::string& what, const absl::Status& why,
@@ -116,13 +127,6 @@ void Steering::SetPolicy(Time now, uint64_t number, Host& host) {
 }
 
 // ---- lanes ----
-
-void Steering::PollLanes(Time now, Host& host) {
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    const std::optional<nc_lane> value = maps_.FindLane(lanes_[i].port);
-    PollLane(now, i, value ? &*value : nullptr, host);
-  }
-}
 
 // `value`: null when somebody has removed the entry.
 void Steering::PollLane(Time now, size_t index, const nc_lane* value, Host& host) {

@@ -45,7 +45,7 @@ constexpr size_t kPolicyBytes = NC_KNOBS * sizeof(uint64_t);
 // old or its new value.
 template <typename Key, typename Value, typename Add>
 absl::Status ReadAll(int map, const char* name, Add add) {
-  constexpr uint32_t kBatch = 512;
+  constexpr uint32_t kBatch = 64;  // mostly there are few, and the buffers cost more than a call
   std::vector<Key> keys(kBatch);
   std::vector<Value> values(kBatch);
   Key place{};
