@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <optional>
+
 #include "ipc/fence.h"
 #include "ipc/futex.h"
 #include "ipc/socket_slot.h"
@@ -127,15 +129,13 @@ int SleepOnEvent(nc_socket* socket, uint32_t waiter, Done done, Waiting* waiting
   ipc::SocketSlot* slot = socket->slot;
   Attachment* home = socket->home.get();
   const Attending attending(home);
-  slot->waiters.fetch_or(waiter, std::memory_order_seq_cst);
-  ipc::FullFence();
-  const uint32_t event = slot->event.load(std::memory_order_acquire);
-  if (done(waiting)) return 0;
+  const std::optional<uint32_t> event = ipc::AnnounceWaiter(slot, waiter);
+  if (!event || done(waiting)) return 0;
   // Nothing is held that a cancelled thread would have to give back (embedded: `sleepers`, which
   // then keeps the stack's own thread at work).
   int cancel_type;
   pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &cancel_type);
-  const int error = ipc::FutexWait(slot->event, event, deadline, ipc::FutexScope::kShared);
+  const int error = ipc::FutexWait(slot->event, *event, deadline, ipc::FutexScope::kShared);
   pthread_setcanceltype(cancel_type, nullptr);
   return error;
 }

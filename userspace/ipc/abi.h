@@ -46,7 +46,7 @@
 namespace netchannel::ipc {
 
 inline constexpr uint32_t kMagic = 0x4e43484e;  // "NCHN"
-inline constexpr uint32_t kAbiVersion = 6;
+inline constexpr uint32_t kAbiVersion = 7;
 
 inline constexpr uint32_t kCalls =
     256;  // threads of one application in a control operation at once
@@ -236,8 +236,9 @@ inline constexpr uint32_t kFlagPeerFin = 0x8;    // `received` is the end of the
 inline constexpr uint32_t kFlagDetached = 0x10;  // disconnected: error is final
 
 // SocketSlot::waiters: somebody sleeps on `event`, for one direction or the other, so that an
-// acknowledgement does not wake a reader. The stack clears what it wakes for; who sleeps on sets it
-// again.
+// acknowledgement does not wake a reader. The stack clears what it wakes for, and then moves
+// `event`; who sleeps on sets it again, and looks whether it stands before it sleeps
+// (AnnounceWaiter, ipc/socket_slot.h).
 inline constexpr uint32_t kReadWaiter = 1, kWriteWaiter = 2;
 
 struct SocketSlot {

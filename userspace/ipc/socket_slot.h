@@ -13,8 +13,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 
 #include "ipc/abi.h"
+#include "ipc/fence.h"
 
 namespace netchannel::ipc {
 
@@ -43,6 +45,18 @@ inline uint64_t RoomAt(uint64_t written, uint64_t capacity) {
 // Has a position got to `at`? Positions wrap.
 inline bool Reached(uint64_t position, uint64_t at) {
   return static_cast<int64_t>(position - at) >= 0;
+}
+
+// A thread is about to sleep on `event` for what `bits` (kReadWaiter, kWriteWaiter) stand for: the
+// value to sleep on, if what it waits for is still not there. Nothing: the stack has woken somebody
+// meanwhile and cleared the bits; with them cleared nobody would wake this one.
+inline std::optional<uint32_t> AnnounceWaiter(SocketSlot* slot, uint32_t bits) {
+  slot->waiters.fetch_or(bits, std::memory_order_seq_cst);
+  FullFence();
+  const uint32_t event = slot->event.load(std::memory_order_seq_cst);
+  // After `event`: who clears them from here on moves it after that.
+  if ((slot->waiters.load(std::memory_order_seq_cst) & bits) != bits) return std::nullopt;
+  return event;
 }
 
 static_assert(offsetof(SocketSlot, local) % sizeof(uint32_t) == 0);

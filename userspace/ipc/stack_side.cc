@@ -27,7 +27,8 @@ StackSide::StackSide(const RegionView& region)
       header_(region.header()),
       doorbells_(region),
       calls_(region),
-      wait_sets_(region) {}
+      wait_sets_(region),
+      enough_(std::min(kPatientBytes, region.ring_bytes() / 4)) {}
 
 std::optional<Doorbell> StackSide::PopDoorbell() {
   auto bell = doorbells_.Pop();
@@ -83,6 +84,7 @@ std::optional<uint32_t> StackSide::AllocateSlot() {
   if (std::exchange(slot.warm, false)) --warm_;
   slot.accepts = 0;
   slot.published = PublishedState{};
+  slot.told = 0;
   SocketSlot* shared = region_.slot(index);
   // `dirty` and `queued` stay: an entry of the slot's last life may still be in a ring.
   shared->written.store(0, std::memory_order_relaxed);
@@ -165,15 +167,34 @@ StackSide::Change StackSide::Store(SocketSlot* shared, const PublishedState& bef
   return change;
 }
 
-void StackSide::Publish(uint32_t slot, const PublishedState& state) {
-  if (!InUse(slot)) return;
+bool StackSide::Publish(uint32_t slot, const PublishedState& state, bool patient) {
+  if (!InUse(slot)) return false;
   Slot& own = slots_[slot];
   PublishedState next = state;
   if (StateOf(state.flags) == SlotState::kListening) next.received = own.accepts;
-  const Change change = Store(region_.slot(slot), own.published, next);
+  Change change = Store(region_.slot(slot), own.published, next);
   own.published = next;
+  if (patient && change.read && !change.state && next.received - own.told < enough_) {
+    change.read = false;
+    if (!own.wake_owed) owed_.push_back(slot);
+    own.wake_owed = true;
+  }
+  if (change.read || change.state) own.told = next.received;
   if (change.read || change.write || change.state) Notify(slot, change);
   if (StateOf(next.flags) != SlotState::kConnecting) ReleaseCall(own);
+  return own.wake_owed;
+}
+
+// What they wait for has been stored, maybe long ago: then they have told themselves.
+void StackSide::WakeReaders() {
+  for (const uint32_t slot : owed_) {
+    Slot& own = slots_[slot];
+    own.wake_owed = false;
+    if (!own.in_use || own.told == own.published.received) continue;
+    own.told = own.published.received;
+    Notify(slot, {.read = true});
+  }
+  owed_.clear();
 }
 
 // Everything is stored. Moving `event` is the fence: all of this side's looks below, and the

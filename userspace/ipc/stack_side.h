@@ -98,8 +98,11 @@ class StackSide {
   Positions ReadPositions(uint32_t slot) const;
 
   // Stores what differs from what was last published and wakes those who wait for it. No change: no
-  // cost.
-  void Publish(uint32_t slot, const PublishedState& state);
+  // cost. `patient`: who waits for bytes may sleep on until there are enough of them, or
+  // until WakeReaders. True: such wakes are owed.
+  bool Publish(uint32_t slot, const PublishedState& state, bool patient = false);
+  // Wakes those who were let sleep on.
+  void WakeReaders();
 
   // Connections that wait at a listener, in its receive ring. Room counts down to 0; the
   // application's accept brings it back (ReadPositions(listener).consumed has moved, with a
@@ -138,12 +141,16 @@ class StackSide {
   // Free slots that keep up to 2 * kWarmBytes of memory.
   static constexpr uint32_t kWarmSlots = 256;
   static constexpr uint64_t kWarmBytes = 16 * 1024;
+  // A reader's turn: the switches to it and back cost some 10 us, the copy of so much 10 more.
+  static constexpr uint64_t kPatientBytes = 64 * 1024;
 
   struct Slot {
     bool in_use = false;
     bool warm = false;              // free, with memory in its rings
     uint64_t accepts = 0;           // connections pushed so far, in bytes of the ring
     uint32_t held_call = kNoIndex;  // waits for the socket to be connected
+    bool wake_owed = false;         // in owed_
+    uint64_t told = 0;              // bytes received of which its readers were last told
     PublishedState published;
   };
   struct Change {
@@ -162,6 +169,8 @@ class StackSide {
   WaitSetProducer wait_sets_;
   std::vector<Slot> slots_;     // those that have been in use
   std::vector<uint32_t> free_;  // of these; a stack: the slot used last is warm
+  std::vector<uint32_t> owed_;  // slots whose readers were let sleep on
+  const uint64_t enough_;       // bytes: kPatientBytes, but a quarter of a ring at most
   uint32_t warm_ = 0;
 };
 

@@ -6,12 +6,13 @@
 #include <errno.h>
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
 #include "client/socket.h"
-#include "ipc/fence.h"
 #include "ipc/futex.h"
+#include "ipc/socket_slot.h"
 #include "preload/connecting.h"
 #include "preload/events.h"
 #include "preload/own_calls.h"
@@ -122,16 +123,15 @@ int Polling::SleepOnOne(int64_t timeout_ns) {
   if (socket == nullptr) return 0;
   const unsigned wanted = only.events | NC_HANGUP | NC_FAILED;
   ipc::SocketSlot* const slot = socket->slot;
-  slot->waiters.fetch_or(ipc::kReadWaiter | ipc::kWriteWaiter, std::memory_order_seq_cst);
-  ipc::FullFence();
-  const uint32_t event = slot->event.load(std::memory_order_acquire);
-  if ((nc_ready(socket) & wanted) != 0) return 0;
+  const std::optional<uint32_t> event =
+      ipc::AnnounceWaiter(slot, ipc::kReadWaiter | ipc::kWriteWaiter);
+  if (!event || (nc_ready(socket) & wanted) != 0) return 0;
   if ((wanted & NC_WRITE) != 0 && !AwaitRoom(socket)) return 0;
   const Duration limit =
       timeout_ns < 0 ? kLongSleep : std::min(Duration::Nanos(timeout_ns), kLongSleep);
   const CancellationPoint cancellable;
   const int slept =
-      ipc::FutexWait(slot->event, event, ipc::MonotonicNow() + limit, ipc::FutexScope::kShared);
+      ipc::FutexWait(slot->event, *event, ipc::MonotonicNow() + limit, ipc::FutexScope::kShared);
   if (slept != EINTR || (nc_ready(socket) & wanted) != 0) return 0;
   errno = EINTR;
   return -1;

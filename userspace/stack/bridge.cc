@@ -218,7 +218,9 @@ std::optional<uint32_t> Bridge::PollEnded() {
 // ---- what applications are told ----
 
 void Bridge::Publish(Time now) {
-  while (const std::optional<SocketId> socket = sockets_->PollChanged()) PublishSocket(*socket);
+  while (const std::optional<SocketId> socket = sockets_->PollChanged()) {
+    PublishSocket(now, *socket);
+  }
   while (const std::optional<Fallback> fallback = sockets_->PollFallback()) {
     const ApplicationInfo* info = InfoOf(fallback->owner);
     fallbacks_.Add(now, info != nullptr ? *info : ApplicationInfo{}, fallback->peer,
@@ -226,7 +228,7 @@ void Bridge::Publish(Time now) {
   }
 }
 
-void Bridge::PublishSocket(SocketId socket) {
+void Bridge::PublishSocket(Time now, SocketId socket) {
   const SocketView* view = sockets_->View(socket);
   if (view == nullptr) return;
   const std::optional<uint32_t> owner = sockets_->OwnerOf(socket);
@@ -235,11 +237,25 @@ void Bridge::PublishSocket(SocketId socket) {
   Application* application = Find(*owner);
   // A socket that its application has closed has nobody to tell.
   if (application == nullptr || application->SocketOf(*slot) != socket) return;
-  application->side->Publish(*slot, ToShared(*view));
-  if (view->state == SocketState::kListening) HandOverConnections(*application, socket, *slot);
+  const bool patient = patient_ && view->app_class == AppClass::kThroughput;
+  if (application->side->Publish(*slot, ToShared(*view), patient)) NoteOwing(now, *owner);
+  if (view->state == SocketState::kListening) HandOverConnections(now, *application, socket, *slot);
 }
 
-void Bridge::HandOverConnections(Application& application, SocketId listener, uint32_t slot) {
+void Bridge::NoteOwing(Time now, uint32_t owner) {
+  if (owing_.empty()) owing_since_ = now;
+  if (std::find(owing_.begin(), owing_.end(), owner) == owing_.end()) owing_.push_back(owner);
+}
+
+void Bridge::WakeReaders() {
+  for (const uint32_t owner : owing_) {
+    if (Application* application = Find(owner)) application->side->WakeReaders();
+  }
+  owing_.clear();
+}
+
+void Bridge::HandOverConnections(Time now, Application& application, SocketId listener,
+                                 uint32_t slot) {
   // The ring holds far more than any backlog; a full one waits for the application's accept.
   const uint64_t room = application.side->ring_bytes() / ipc::kAcceptEntrySize;
   while (application.side->AcceptWaiting(slot) < room) {
@@ -249,7 +265,7 @@ void Bridge::HandOverConnections(Application& application, SocketId listener, ui
     if (const SocketView* view = sockets_->View(created.socket)) {
       Classify(application, created.socket, view->local, view->peer);
     }
-    PublishSocket(created.socket);
+    PublishSocket(now, created.socket);
     application.side->PushAccept(slot, created.buffers.slot);
   }
 }

@@ -114,6 +114,12 @@ class Bridge final : public BufferPool {
   // Copies the views of all sockets that have changed to their applications, hands over
   // connections, and takes down fallbacks.
   void Publish(Time now);
+  // From here on a reader of the throughput class is let sleep until there is something for it to
+  // do (ipc::StackSide::Publish). The caller runs WakeReaders before it sleeps, and at OwesWakes.
+  void BePatient() { patient_ = true; }
+  // Somebody was let sleep on, kPatience ago or longer.
+  bool OwesWakes(Time now) const { return !owing_.empty() && now - owing_since_ >= kPatience; }
+  void WakeReaders();
   // Whether applications must wake the stack after ringing. Sequentially consistent.
   void SetSleeping(ipc::StackSleep sleeping);
 
@@ -135,6 +141,7 @@ class Bridge final : public BufferPool {
   static constexpr SocketId kNoSocket = Application::kNoSocket;
   static constexpr size_t kAlwaysLooked = 8;
   static constexpr Duration kQuietAfter = Duration::Millis(1);
+  static constexpr Duration kPatience = Duration::Micros(100);
   // One that spins looks several times in each time slice of its core.
   static constexpr Duration kSpinnerSilence = Duration::Millis(1);
   static constexpr Duration kInspectionPeriod = Duration::Seconds(1);
@@ -173,8 +180,9 @@ class Bridge final : public BufferPool {
                 const wire::IpEndpoint& peer);
   void CloseSocket(Time now, Application& application, SocketId socket, uint32_t slot);
   void TakePositions(Time now, Application& application, SocketId socket, uint32_t slot);
-  void PublishSocket(SocketId socket);
-  void HandOverConnections(Application& application, SocketId listener, uint32_t slot);
+  void PublishSocket(Time now, SocketId socket);
+  void NoteOwing(Time now, uint32_t owner);
+  void HandOverConnections(Time now, Application& application, SocketId listener, uint32_t slot);
 
   void Inspect(Time now);
   // False: the application was evicted.
@@ -184,6 +192,9 @@ class Bridge final : public BufferPool {
   SocketLayer* sockets_ = nullptr;
   std::vector<std::unique_ptr<Application>> applications_;  // by owner; null: gone
   std::vector<uint32_t> looked_at_;                         // owners
+  bool patient_ = false;
+  std::vector<uint32_t> owing_;  // owners with readers that were let sleep on
+  Time owing_since_;
   std::vector<Deferred> deferred_;
   std::deque<uint32_t> ended_;  // owners
   std::vector<ClassRule> class_rules_;

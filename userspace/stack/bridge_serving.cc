@@ -67,7 +67,7 @@ void Bridge::TakePositions(Time now, Application& application, SocketId socket, 
   const SocketView* view = sockets_->View(socket);
   if (view == nullptr) return;
   if (view->state == SocketState::kListening) {
-    HandOverConnections(application, socket, slot);
+    HandOverConnections(now, application, socket, slot);
     return;
   }
   // Other errors say that the connection is over, which the socket's view tells; what has arrived
@@ -87,7 +87,7 @@ void Bridge::ServeCall(Time now, uint32_t owner, Application& application, uint3
     const SocketLayer::Created created = sockets_->Create(owner);
     if (created.error == 0) {
       application.SetSocket(created.buffers.slot, created.socket);
-      PublishSocket(created.socket);
+      PublishSocket(now, created.socket);
     }
     application.side->CompleteCall(call, created.error,
                                    created.error == 0 ? created.buffers.slot : ipc::kNoIndex);
@@ -123,7 +123,7 @@ void Bridge::ServeOpen(Time now, uint32_t owner, Application& application, uint3
     if (may_defer && MayBeFreeSoon(error)) return deferred_.push_back({owner, call, request});
     return application.side->CompleteCall(call, error);
   }
-  PublishSocket(created.socket);
+  PublishSocket(now, created.socket);
   if ((request.argument & ipc::kHoldAnswer) != 0) {
     application.side->HoldCall(call, error, slot);
   } else {
@@ -140,7 +140,7 @@ void Bridge::ServeOnSocket(Time now, uint32_t owner, Application& application, u
     return;
   }
   // The caller finds the outcome in its slot when the call returns.
-  if (socket != kNoSocket && request.op != ipc::Op::kClose) PublishSocket(socket);
+  if (socket != kNoSocket && request.op != ipc::Op::kClose) PublishSocket(now, socket);
   // Who waits for the socket must know that this end has been shut.
   if (error == 0 && request.op == ipc::Op::kShutdown) application.side->Touch(request.socket);
   application.side->CompleteCall(call, error);

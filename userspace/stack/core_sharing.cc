@@ -9,7 +9,8 @@ namespace netchannel {
 void CoreSharing::OnWork(Time now, size_t received, size_t moved) {
   looking_since_ = now;
   handed_on_ = received == 0;
-  if (handed_on_ && moved <= kLittle && FindSpinners(now) == Spinners::kElsewhere) Yield();
+  const bool little = handed_on_ && moved <= kLittle;
+  if (now - gave_way_ >= kTurn || (little && FindSpinners(now) == Spinners::kElsewhere)) Yield();
 }
 
 void CoreSharing::OnIdle(Time now) {
@@ -49,7 +50,7 @@ void CoreSharing::MoveAway(Time now) {
 void CoreSharing::Yield() {
   sched_yield();
   handed_on_ = false;
-  looking_since_ = ipc::MonotonicNow();
+  gave_way_ = looking_since_ = ipc::MonotonicNow();
 }
 
 }  // namespace netchannel

@@ -11,6 +11,9 @@
 // - A message has left: nobody needs this thread until an answer comes. It yields at once.
 // - Something was handed to a program: that answers in a moment. It looks for kLook before it
 //   yields.
+// - There is work without end: on a core that others wait for, the kernel would let it go on until
+// a tick finds its time slice used up, 4 ms and more, and a latency program stands behind it. It
+// yields each kTurn; ThreadPriority asks for slices so short that a yield gives up no more.
 // - Nobody spins: who waits sleeps, and was woken perhaps on this very core. It yields at each
 // look.
 //
@@ -41,6 +44,8 @@ class CoreSharing {
   // A doorbell, a segment, a packet, and one more of each: a message, not a stream of them, which
   // would pay for a yield each round.
   static constexpr size_t kLittle = 6;
+  // A yield to nobody is 0.6 us.
+  static constexpr Duration kTurn = Duration::Micros(100);
   // The kernel's balancing may bring it back; a move is some 20 us of both cores.
   static constexpr Duration kMovePeriod = Duration::Millis(10);
 
@@ -53,6 +58,7 @@ class CoreSharing {
   Bridge* const bridge_;
   cpu_set_t spinners_;  // as last found
   Time looking_since_;
+  Time gave_way_;
   Time next_move_;
   bool handed_on_ = false;
 };

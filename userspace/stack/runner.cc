@@ -23,7 +23,10 @@ Runner::Runner(const RunnerConfig& config, Host* host, Bridge* bridge, Sleeper* 
       housekeeping_(housekeeping),
       spin_(config.spin),
       priority_(config.priority),
-      sharing_(bridge) {}
+      sharing_(bridge) {
+  // Who lends returns to its application, and is not there to wake somebody later.
+  if (!config.lend) bridge->BePatient();
+}
 
 Runner::~Runner() { Stop(); }
 
@@ -60,6 +63,8 @@ Runner::RoundResult Runner::Round(Time now) {
     KeepHouse(now);
     result.moved = Move(now);
   }
+  // Nothing came: those who were let sleep on would wait for nothing.
+  if (result.received == 0 || bridge_->OwesWakes(now)) bridge_->WakeReaders();
   round_worked_ = result.any();
   return result;
 }

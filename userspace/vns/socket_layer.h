@@ -77,7 +77,8 @@ struct SocketView {
   StreamOffset received = 0;      // bytes below it are complete in the receive ring
   StreamOffset acknowledged = 0;  // bytes below it may be overwritten in the send ring
   bool peer_fin = false;          // `received` is the end of the peer's stream
-  uint32_t accept_ready = 0;      // kListening: connections that wait
+  AppClass app_class = AppClass::kThroughput;  // in force
+  uint32_t accept_ready = 0;                   // kListening: connections that wait
   // `local` is what the socket is bound to, a wildcard included; once it connects, the own address
   // in the peer's family.
   wire::IpEndpoint local, peer;

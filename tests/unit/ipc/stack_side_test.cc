@@ -45,7 +45,9 @@ class StackSideTest : public testing::Test {
     return WaitSetConsumer(region_.view(), set).Pop();
   }
 
-  Region region_ = *Region::Create({.socket_count = 16, .ring_bytes = 4096});
+  static constexpr uint64_t kRingBytes = 4096;
+
+  Region region_ = *Region::Create({.socket_count = 16, .ring_bytes = kRingBytes});
   StackSide side_{region_.view()};
   DoorbellProducer bells_{region_.view()};
   PublishedState state_;
@@ -281,6 +283,92 @@ TEST_F(StackSideTest, AWriterAsleepIsLeftAloneUntilThereIsRoom) {
   state_.acknowledged = 100;
   side_.Publish(slot, state_);
   EXPECT_EQ(Shared(slot)->waiters.load(), 0u);
+}
+
+TEST_F(StackSideTest, APatientReaderIsLeftAloneUntilThereIsEnoughForIt) {
+  const uint32_t slot = Connected();
+  Shared(slot)->waiters.store(kReadWaiter);
+  state_.received = kRingBytes / 4 - 1;
+  EXPECT_TRUE(side_.Publish(slot, state_, /*patient=*/true));
+  EXPECT_EQ(Shared(slot)->received.load(), state_.received);  // who looks finds it
+  EXPECT_EQ(Shared(slot)->waiters.load(), kReadWaiter);
+  ++state_.received;
+  side_.Publish(slot, state_, /*patient=*/true);
+  EXPECT_EQ(Shared(slot)->waiters.load(), 0u);
+}
+
+TEST_F(StackSideTest, APatientReaderIsWokenOnceWhenAsked) {
+  const uint32_t slot = Watched(&SocketSlot::set_readers);
+  Shared(slot)->waiters.store(kReadWaiter);
+  state_.received = 1;
+  EXPECT_TRUE(side_.Publish(slot, state_, /*patient=*/true));
+  EXPECT_EQ(PopReady(), std::nullopt);
+  side_.WakeReaders();
+  EXPECT_EQ(Shared(slot)->waiters.load(), 0u);
+  EXPECT_EQ(PopReady(), slot);
+  const uint32_t event = Shared(slot)->event.load();
+  side_.WakeReaders();
+  EXPECT_EQ(Shared(slot)->event.load(), event);
+  EXPECT_FALSE(side_.Publish(slot, state_, /*patient=*/true));
+}
+
+TEST_F(StackSideTest, PatienceEndsWithTheStream) {
+  const uint32_t slot = Connected();
+  Shared(slot)->waiters.store(kReadWaiter);
+  state_.received = 1;
+  side_.Publish(slot, state_, /*patient=*/true);
+  state_.flags |= kFlagPeerFin;
+  side_.Publish(slot, state_, /*patient=*/true);
+  EXPECT_EQ(Shared(slot)->waiters.load(), 0u);
+}
+
+TEST_F(StackSideTest, AWriterIsNotLetWaitForAReadersPatience) {
+  const uint32_t slot = Connected();
+  Shared(slot)->waiters.store(kReadWaiter | kWriteWaiter);
+  state_.received = state_.acknowledged = 1;
+  side_.Publish(slot, state_, /*patient=*/true);
+  EXPECT_EQ(Shared(slot)->waiters.load(), 0u);
+}
+
+TEST_F(StackSideTest, AFreedSlotIsOwedNothing) {
+  const uint32_t slot = Connected();
+  state_.received = 1;
+  side_.Publish(slot, state_, /*patient=*/true);
+  side_.FreeSlot(slot);
+  side_.WakeReaders();
+  state_ = {};
+  ASSERT_EQ(Connected(), slot);
+  Shared(slot)->waiters.store(kReadWaiter);
+  state_.received = 1;
+  side_.Publish(slot, state_, /*patient=*/true);
+  side_.WakeReaders();
+  EXPECT_EQ(Shared(slot)->waiters.load(), 0u);
+}
+
+// A wake-up for what has been read already clears the bit of a reader that is about to sleep for
+// what comes next; `event` moves for each bit that is cleared, and for none that is not.
+TEST_F(StackSideTest, AWaiterThatSleepsCanBeWoken) {
+  const uint32_t slot = Connected();
+  SocketSlot* shared = Shared(slot);
+  std::atomic<bool> done{false};
+  std::thread stack([&] {
+    while (!done) {
+      if (shared->waiters.load() != 0) side_.Touch(slot);
+    }
+  });
+  int overslept = 0;
+  for (int sleep = 0; sleep < 100'000 && overslept == 0; ++sleep) {
+    const std::optional<uint32_t> event = AnnounceWaiter(shared, kReadWaiter);
+    if (!event) continue;
+    const Time patience = MonotonicNow() + Duration::Seconds(5);
+    while (shared->event.load() == *event && overslept == 0) {
+      if (MonotonicNow() >= patience) ++overslept;
+      std::this_thread::yield();
+    }
+  }
+  done = true;
+  stack.join();
+  EXPECT_EQ(overslept, 0);
 }
 
 TEST_F(StackSideTest, AReaderAsleepIsWoken) {
