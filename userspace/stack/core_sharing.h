@@ -13,7 +13,9 @@
 //   yields.
 // - There is work without end: on a core that others wait for, the kernel would let it go on until
 // a tick finds its time slice used up, 4 ms and more, and a latency program stands behind it. It
-// yields each kTurn; ThreadPriority asks for slices so short that a yield gives up no more.
+// yields each kTurn. (Short slices, sched_setattr(2), would make a yield cheaper for it; but then
+// it comes back before a program that spins, and a ping-pong through two daemons takes 106 us,
+// not 21.)
 // - Nobody spins: who waits sleeps, and was woken perhaps on this very core. It yields at each
 // look.
 //

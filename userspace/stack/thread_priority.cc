@@ -15,18 +15,7 @@
 namespace netchannel {
 namespace {
 
-// sched_setattr(2), its first form. glibc before 2.41 has none, and beside its <sched.h> the
-// kernel's header does not compile.
-struct SchedAttr {
-  uint32_t size = sizeof(SchedAttr);
-  uint32_t policy = SCHED_OTHER;
-  uint64_t flags = 0;
-  int32_t nice = 0;  // of the thread alone, whatever setpriority(2) of POSIX says
-  uint32_t priority = 0;
-  uint64_t runtime = 0, deadline = 0, period = 0;  // ns
-};
-
-int Niceness() { return getpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid))); }
+id_t ThisThread() { return static_cast<id_t>(syscall(SYS_gettid)); }
 
 // setrlimit keeps the hard limit where it may not be raised.
 void RaiseSoftLimit(__rlimit_resource resource, rlim_t wanted) {
@@ -54,19 +43,14 @@ const char* SchedulingName(Scheduling scheduling) {
   return "unknown";
 }
 
-bool ThreadPriority::SetOrdinary(int niceness) {
-  SchedAttr attributes;
-  attributes.nice = niceness;
-  // Since Linux 6.12 the time slice; before, not looked at.
-  attributes.runtime = static_cast<uint64_t>(kSlice.nanos());
-  return syscall(SYS_sched_setattr, 0, &attributes, 0) == 0;
-}
-
 bool ThreadPriority::Set(Scheduling scheduling, uint32_t priority) {
-  if (scheduling == Scheduling::kNormal || scheduling == Scheduling::kNice) {
-    return SetOrdinary(scheduling == Scheduling::kNice ? -static_cast<int>(priority) : 0);
-  }
   sched_param param{};
+  if (scheduling == Scheduling::kNormal || scheduling == Scheduling::kNice) {
+    const int niceness = scheduling == Scheduling::kNice ? -static_cast<int>(priority) : 0;
+    // Niceness is a thread's own on Linux, whatever setpriority(2) of POSIX says.
+    return sched_setscheduler(0, SCHED_OTHER, &param) == 0 &&
+           setpriority(PRIO_PROCESS, ThisThread(), niceness) == 0;
+  }
   param.sched_priority = static_cast<int>(priority);
   const int policy = scheduling == Scheduling::kFifo ? SCHED_FIFO : SCHED_RR;
   // Children are ordinary threads.
@@ -89,10 +73,7 @@ void ThreadPriority::TryOrExplain(Scheduling scheduling, uint32_t priority) {
 
 void ThreadPriority::Raise(Time now) {
   running_since_ = now;
-  if (config_.scheduling == Scheduling::kNormal) {
-    if (sched_getscheduler(0) == SCHED_OTHER) SetOrdinary(Niceness());
-    return;
-  }
+  if (config_.scheduling == Scheduling::kNormal) return;
   const bool real_time = config_.scheduling != Scheduling::kNice;
   if (real_time && config_.limit_process) LimitProcess();
   TryOrExplain(config_.scheduling, real_time ? config_.priority : std::min(config_.priority, 20u));

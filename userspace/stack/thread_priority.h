@@ -61,17 +61,12 @@ class ThreadPriority {
   const Status& status() const { return status_; }
 
  private:
-  // Of ordinary priority: no more CPU, in smaller pieces. A thread that wakes then comes before one
-  // with the kernel's 3 ms, if it has not had more than its share.
-  static constexpr Duration kSlice = Duration::Micros(100);
   static constexpr int kKernelBudgets = 8;
   static constexpr int kFallbackNiceness = 10;  // of who may not have real time
 
   bool raised() const { return status_.scheduling != Scheduling::kNormal; }
   // False and errno: not permitted.
   bool Set(Scheduling scheduling, uint32_t priority);
-  // Not real time, with short slices.
-  bool SetOrdinary(int niceness);
   void TryOrExplain(Scheduling scheduling, uint32_t priority);
   void LimitProcess();
   void Lower();
