@@ -1,10 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stack/core_sharing.h"
 
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "ipc/fence.h"
 #include "ipc/futex.h"
 
 namespace netchannel {
+namespace {
+
+// sched_setattr(2), its first form. glibc before 2.41 has none, and beside its <sched.h> the
+// kernel's header does not compile.
+struct SchedAttr {
+  uint32_t size = sizeof(SchedAttr);
+  uint32_t policy = SCHED_OTHER;
+  uint64_t flags = 0;
+  int32_t nice = 0;
+  uint32_t priority = 0;
+  uint64_t runtime = 0, deadline = 0, period = 0;  // ns
+};
+
+}  // namespace
 
 void CoreSharing::OnWork(Time now, size_t received, size_t moved) {
   looking_since_ = now;
@@ -31,8 +49,21 @@ CoreSharing::Spinners CoreSharing::FindSpinners(Time now) {
   if (core < 0 || core >= CPU_SETSIZE) return Spinners::kNone;
   bridge_->SetStackCore(static_cast<uint32_t>(core));
   bridge_->CollectSpinners(now, &spinners_);
-  if (CPU_COUNT(&spinners_) == 0) return Spinners::kNone;
+  const bool spinners = CPU_COUNT(&spinners_) != 0;
+  if (spinners == short_slices_) SetShortSlices(!spinners);
+  if (!spinners) return Spinners::kNone;
   return CPU_ISSET(core, &spinners_) ? Spinners::kHere : Spinners::kElsewhere;
+}
+
+// Best effort. A thread of another policy keeps its own rules.
+void CoreSharing::SetShortSlices(bool on) {
+  short_slices_ = on;
+  if (sched_getscheduler(0) != SCHED_OTHER) return;
+  SchedAttr attributes;
+  attributes.nice = getpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)));
+  // Since Linux 6.12 the time slice, 0 the kernel's own; before, not looked at.
+  attributes.runtime = on ? static_cast<uint64_t>(kTurn.nanos()) : 0;
+  syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
 void CoreSharing::MoveAway(Time now) {
