@@ -12,16 +12,17 @@
 // - Something was handed to a program: that answers in a moment. It looks for kLook before it
 //   yields.
 // - There is work without end: on a core that others wait for, the kernel would let it go on until
-// a tick finds its time slice used up, 4 ms and more, and a latency program stands behind it. It
-// yields each kTurn, and asks for slices of that length, so that a yield gives up no more. Not
-// beside programs that spin: with short slices it comes back before them (a ping-pong of 17 us took
-// 106).
+//   a tick finds its time slice used up, 4 ms and more, and a latency program stands behind it.
+//   It yields each kTurn, and asks for slices of that length, so that a yield gives up no more.
+//   Not beside programs that spin: with short slices it comes back before them (a ping-pong of
+//   17 us took 106).
 // - Nobody spins: who waits sleeps, and was woken perhaps on this very core. It yields at each
-// look.
+//   look.
 //
 // What programs say of themselves is a hint: a wrong one costs a move each kMovePeriod.
 //
-// Owner: Runner. Thread: the stack's own, under the lease. Errors: none; who may not move stays.
+// Owner: Runner. Thread: the stack's own, under the lease. Errors: none; who may not
+// move stays, and a kernel before 6.12 keeps its own slices.
 #pragma once
 
 #include <sched.h>

@@ -274,6 +274,7 @@ void Runner::Leave(std::unique_lock<std::mutex>& lease) {
       received |= Round(ipc::MonotonicNow()).received > 0;
     }
     last_round_end_ = ipc::MonotonicNow();
+    bridge_->WakeReaders();  // the next round may be a sleep away
     lease.unlock();
     if (received && lender_asleep_) sleeper_->Ring();  // its condition may hold now
     if (!round_wanted_ || !lease.try_lock()) return;

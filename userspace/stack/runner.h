@@ -39,8 +39,8 @@ namespace netchannel {
 struct RunnerConfig {
   Duration spin = Duration::Micros(50);
   bool lend = true;
-  // How long what only Housekeeping sees may wait while there is other work. A look costs system
-  // calls.
+  // What only Housekeeping sees waits so long for an idle round, and then as long again at most. A
+  // look costs system calls.
   Duration housekeeping_period = Duration::Millis(5);
   ThreadPriorityConfig priority;  // of the stack's own thread
 };

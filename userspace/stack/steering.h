@@ -4,7 +4,7 @@
 // `peers` into force in a running stack, whoever the writer is (`netchannel steer`, bpftool). The
 // XDP program reads the same maps and follows by itself.
 //
-//   policy   read from memory in each Poll (5 ms at most, when awake)
+//   policy   read from memory in each Poll (10 ms at most, when awake)
 //   lanes    each read once in kReadPeriod, and when the knob `generation` has moved
 //   peers    likewise, all together
 //
