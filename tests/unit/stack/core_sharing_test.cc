@@ -2,6 +2,8 @@
 #include "stack/core_sharing.h"
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "ipc/region.h"
 
@@ -47,6 +49,29 @@ TEST_F(CoreSharingTest, AThreadThatLooksNoMoreIsSoonNoSpinner) {
   EXPECT_FALSE(IsSpinner(now_ + Duration::Millis(2), 3));
   SpinOn(3);
   EXPECT_TRUE(IsSpinner(now_ + Duration::Millis(3), 3));
+}
+
+// sched_getattr(2): the time slice of this thread in ns; 0 before Linux 6.12.
+uint64_t Slice() {
+  struct {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+  } attributes{};
+  EXPECT_EQ(syscall(SYS_sched_getattr, 0, &attributes, sizeof(attributes), 0), 0);
+  return attributes.runtime;
+}
+
+TEST_F(CoreSharingTest, SlicesAreShortWhereNobodySpins) {
+  const uint64_t kernels = Slice();
+  CoreSharing sharing(&bridge_);
+  sharing.OnIdle(now_);
+  EXPECT_EQ(Slice(), kernels == 0 ? 0u : 100'000u);
+  SpinOn(3);
+  sharing.OnIdle(now_);
+  EXPECT_EQ(Slice(), kernels);
 }
 
 TEST_F(CoreSharingTest, AnApplicationMayNameAnyCore) {
