@@ -44,7 +44,7 @@ void Process::BeforeFork() {
   for (nc_set* set : process.sets) set->LockForFork();
   // One that cannot get an anchor stays the parent's alone.
   for (nc_socket* socket : process.sockets) {
-    if (socket->anchor < 0 && socket->home->shareable()) MakeAnchor(socket);
+    if (socket->anchor < 0 && socket->home->shareable() && socket->home->own()) MakeAnchor(socket);
   }
   for (const auto& one : process.attachments_) {
     const std::shared_ptr<Attachment> attachment = one.lock();

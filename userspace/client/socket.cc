@@ -117,7 +117,13 @@ void CloseSlot(Attachment* home, uint32_t index) {
   ipc::CallRequest close;
   close.op = ipc::Op::kClose;
   close.socket = index;
-  home->calls.Execute(close);
+  // An embedded stack has closed it on return; the daemon, which is another process, needs a switch
+  // there and back to say so.
+  if (home->shareable()) {
+    home->calls.Post(close);
+  } else {
+    home->calls.Execute(close);
+  }
 }
 
 void StartLife(nc_socket* socket, nc_socket* listener, bool nonblocking) {

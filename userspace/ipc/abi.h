@@ -46,7 +46,7 @@
 namespace netchannel::ipc {
 
 inline constexpr uint32_t kMagic = 0x4e43484e;  // "NCHN"
-inline constexpr uint32_t kAbiVersion = 7;
+inline constexpr uint32_t kAbiVersion = 8;
 
 inline constexpr uint32_t kCalls =
     256;  // threads of one application in a control operation at once
@@ -175,6 +175,7 @@ enum class CallState : uint32_t {
   kWaiting = 4,  // submitted, and the caller sleeps on `state`
   kHeld = 5,     // the result is there (EINPROGRESS), the caller may sleep on. The stack makes it
                  // kDone when the socket is connecting no more, the caller when it waits no longer
+  kPosted = 6,   // submitted, and nobody waits: the stack frees the slot
 };
 
 struct alignas(kCacheLine) Call {
@@ -186,7 +187,8 @@ struct alignas(kCacheLine) Call {
   Options options;               // kSetOptions, kOpen
   int32_t error;                 // result: errno, 0 is success
   uint32_t result_socket;        // kCreate, kOpen
-  std::atomic<OwnerWord> owner;  // the application's own: who has taken the slot
+  std::atomic<OwnerWord> owner;  // who has taken the slot; 0 again: the caller, or after kPosted
+                                 // the stack
 };
 static_assert(sizeof(Call) == 2 * kCacheLine);
 

@@ -26,6 +26,18 @@ bool IsDone(void* call) {
   return static_cast<Call*>(call)->state.load(std::memory_order_acquire) == Word(CallState::kDone);
 }
 
+// Submitted, and not answered.
+bool IsWithStack(uint32_t state) {
+  return state == Word(CallState::kSubmitted) || state == Word(CallState::kWaiting) ||
+         state == Word(CallState::kPosted);
+}
+
+// `owner` is taken before `state` moves, and given up after it: so what the dead leave has a name.
+void Free(Call* call) {
+  call->state.store(Word(CallState::kFree), std::memory_order_relaxed);
+  call->owner.store(0, std::memory_order_release);
+}
+
 bool IsKnown(uint32_t op) {
   return op >= static_cast<uint32_t>(Op::kCreate) && op <= static_cast<uint32_t>(Op::kOpen);
 }
@@ -42,21 +54,25 @@ CallResult CallClient::ExecuteHeld(const CallRequest& request, bool* interrupted
   return Run(request, interrupted);
 }
 
+void CallClient::Post(const CallRequest& request) {
+  const Claimed claimed = Claim();
+  if (claimed.call != nullptr) Submit(claimed, request, CallState::kPosted);
+}
+
 CallResult CallClient::Run(const CallRequest& request, bool* interrupted) {
   if (region_.header()->stack_gone.load(std::memory_order_acquire) != 0)
     return {ENETDOWN, kNoIndex};
   const Claimed claimed = Claim();
   if (claimed.call == nullptr) return {ENETDOWN, kNoIndex};
-  Submit(claimed, request);
+  Submit(claimed, request, CallState::kSubmitted);
   // Without an answer the slot stays as it is: the stack may still write to it, and nobody needs it
   // any more.
   if (!Wait(claimed.call, interrupted)) return {ENETDOWN, kNoIndex};
   const CallResult result = {claimed.call->error, claimed.call->result_socket};
-  Release(claimed.call);
+  Free(claimed.call);
   return result;
 }
 
-// `owner` is taken before `state` moves, and given up after it: so what the dead leave has a name.
 bool CallClient::ClaimOne(uint32_t index) {
   Call* call = region_.call(index);
   OwnerWord nobody = 0;
@@ -66,11 +82,6 @@ bool CallClient::ClaimOne(uint32_t index) {
   }
   call->state.store(Word(CallState::kFilling), std::memory_order_relaxed);
   return true;
-}
-
-void CallClient::Release(Call* call) {
-  call->state.store(Word(CallState::kFree), std::memory_order_relaxed);
-  call->owner.store(0, std::memory_order_release);
 }
 
 // All slots taken means that 256 threads are in calls that the stack is answering: one frees in
@@ -97,8 +108,7 @@ bool CallClient::Reclaim() {
     Call* call = region_.call(index);
     OwnerWord owner = call->owner.load(std::memory_order_acquire);
     const uint32_t state = call->state.load(std::memory_order_acquire);
-    // The stack answers what was submitted; then it is done.
-    if (state == Word(CallState::kSubmitted) || state == Word(CallState::kWaiting)) continue;
+    if (IsWithStack(state)) continue;  // it answers what was submitted; then it is done
     if (owner == 0 || IsAlive(owner)) continue;
     if (!call->owner.compare_exchange_strong(owner, ThisThread(), std::memory_order_acq_rel))
       continue;
@@ -106,7 +116,7 @@ bool CallClient::Reclaim() {
     const bool created = call->op == static_cast<uint32_t>(Op::kCreate) && call->error == 0;
     const bool opened = call->op == static_cast<uint32_t>(Op::kOpen) && call->error == EINPROGRESS;
     if (answered && (created || opened)) orphan = call->result_socket;
-    Release(call);
+    Free(call);
     any = true;
     if (orphan != kNoIndex) break;  // close it, with the slot that is now free; the rest next time
   }
@@ -119,7 +129,7 @@ bool CallClient::Reclaim() {
   return any;
 }
 
-void CallClient::Submit(const Claimed& claimed, const CallRequest& request) {
+void CallClient::Submit(const Claimed& claimed, const CallRequest& request, CallState state) {
   Call* call = claimed.call;
   call->op = static_cast<uint32_t>(request.op);
   call->socket = request.socket;
@@ -128,7 +138,7 @@ void CallClient::Submit(const Claimed& claimed, const CallRequest& request) {
   call->options = request.options;
   call->error = 0;
   call->result_socket = kNoIndex;
-  call->state.store(Word(CallState::kSubmitted), std::memory_order_release);
+  call->state.store(Word(state), std::memory_order_release);
   doorbell_.Push(kDoorbellCall | claimed.index);
   FullFence();
   if (region_.header()->stack_sleeping.load(std::memory_order_relaxed) != 0) link_->Wake();
@@ -182,9 +192,7 @@ int CallClient::Sleep(Call* call, Time deadline, bool cancellable) {
 std::optional<CallRequest> CallServer::Take(uint32_t index) {
   Call* call = region_.call(index);
   if (call == nullptr) return std::nullopt;
-  const uint32_t state = call->state.load(std::memory_order_acquire);
-  if (state != Word(CallState::kSubmitted) && state != Word(CallState::kWaiting))
-    return std::nullopt;
+  if (!IsWithStack(call->state.load(std::memory_order_acquire))) return std::nullopt;
   // Read once, through volatile: the application may be changing it right now.
   const uint32_t op = *const_cast<volatile uint32_t*>(&call->op);
   CallRequest request;
@@ -207,6 +215,7 @@ void CallServer::Complete(uint32_t index, int error, uint32_t socket) {
   call->result_socket = socket;
   const uint32_t before = call->state.exchange(Word(CallState::kDone), std::memory_order_seq_cst);
   if (before == Word(CallState::kWaiting)) FutexWakeAll(call->state, FutexScope::kShared);
+  if (before == Word(CallState::kPosted)) Free(call);
 }
 
 void CallServer::Hold(uint32_t index, int error, uint32_t socket) {

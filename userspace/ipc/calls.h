@@ -8,7 +8,8 @@
 // always ends: the stack answers each, or fails them all when it goes (ENETDOWN). It is not ended
 // by signals. Processes that share the region share the slots: one whose caller has died is used
 // again, and what such a caller has created, and never knew, is closed. ExecuteHeld is for a call
-// whose answer the stack holds back for as long as a peer likes: that one a signal ends.
+// whose answer the stack holds back for as long as a peer likes: that one a signal ends. Post is
+// for a call whose answer nobody needs: it waits for a free slot at most.
 //
 // CallServer (stack, the lease's thread) copies the arguments once, checks what can be checked
 // without knowing the sockets, and answers. The stack makes one system call for an answer only when
@@ -49,6 +50,7 @@ class CallClient {
   // kOpen with kHoldAnswer. *interrupted: a signal has ended the wait, and the attempt goes on. A
   // cancellation point.
   CallResult ExecuteHeld(const CallRequest& request, bool* interrupted);
+  void Post(const CallRequest& request);
   // From here on. No call is under way.
   void SetLink(StackLink* link) { link_ = link; }
 
@@ -61,8 +63,7 @@ class CallClient {
   bool ClaimOne(uint32_t index);
   // Frees the slots of callers that died in the middle of a call. False: there were none.
   bool Reclaim();
-  static void Release(Call* call);
-  void Submit(const Claimed& claimed, const CallRequest& request);
+  void Submit(const Claimed& claimed, const CallRequest& request, CallState state);
   // False: the stack has gone. `interrupted`: see ExecuteHeld; null: only an answer ends it.
   bool Wait(Call* call, bool* interrupted);
   // 0, or EINTR.

@@ -19,6 +19,7 @@
 #include "preload/real.h"
 #include "preload/settings.h"
 #include "preload/sockets.h"
+#include "preload/stand_ins.h"
 
 namespace netchannel::preload {
 namespace internal {
@@ -142,19 +143,20 @@ nc_socket* Open(int fd, Description* socket, nc_stack* stack, const sockaddr* pe
   return made;
 }
 
-// The anchor takes over all of the socket's numbers. 0, or errno: nothing has changed. Under
+// The socket's numbers are the virtual one's from now on. 0, or errno: nothing has changed. Under
 // Mutex().
 int TakeOver(Description* socket, nc_socket* connected) {
-  const int anchor = nc_socket_fd(connected);
-  if (anchor < 0) return errno;
+  const bool stands_in = MayStandIn(connected);
+  const int anchor = stands_in ? -1 : nc_socket_fd(connected);
+  if (!stands_in && anchor < 0) return errno;
   socket->socket.store(connected, std::memory_order_release);
   socket->kind.store(Kind::kVirtual, std::memory_order_release);
   PlaceInEpolls(socket);
-  for (const int fd : socket->fds) {
-    const int flags = Real().fcntl(fd, F_GETFD);
-    Real().dup3(anchor, fd, (flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0);
+  if (stands_in) {
+    StandIn(socket);
+  } else {
+    PutUnderNumbers(anchor, socket);
   }
-  Real().close(anchor);
   return 0;
 }
 

@@ -12,8 +12,9 @@
 //                   \--------- listen() -----> kListener      both at once
 //
 // kCandidate, kConnecting and kListener are kernel TCP sockets under the program's number; kVirtual
-// is the virtual socket's anchor (client/anchor.h) under that number. A listener's virtual socket
-// has its anchor beside it, under a number of the library's (`companion`). kInherited is an anchor
+// has the virtual socket's anchor (client/anchor.h) under that number, or what stands in for it
+// (stand_ins.h). A listener's virtual socket has its anchor beside it, under a number of the
+// library's (`companion`). kInherited is an anchor
 // found at the start of the process or received over a Unix socket: kVirtual at its first use.
 //
 // Lifetime. A description's memory is never returned to the heap, only used again, with another

@@ -14,6 +14,7 @@
 #include "preload/events.h"
 #include "preload/real.h"
 #include "preload/settings.h"
+#include "preload/stand_ins.h"
 
 namespace netchannel::preload {
 namespace {
@@ -106,6 +107,7 @@ int Epoll::JoinSet(int fd, Registration* registration) {
     taken = taken || (other != fd && registered.handle == handle);
   });
   if (taken) {
+    if (const int error = Anchor(registration->socket); error != 0) return error;
     handle = nc_socket_adopt(DaemonPath(), fd);
     if (handle == nullptr) return errno;
   }
@@ -258,14 +260,12 @@ void Epoll::MakePrivate(int epfd) {
       KernelControl(fresh, EPOLL_CTL_ADD, fd, &event);
     }
     std::fclose(info);
-    for (const int number : owner_->fds) {
-      const int flags = Real().fcntl(number, F_GETFD);
-      Real().dup3(fresh, number, (flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0);
-    }
+    PutUnderNumbers(fresh, owner_);
     attached_ = false;
     Attach();
+  } else if (fresh >= 0) {
+    Real().close(fresh);
   }
-  if (fresh >= 0) Real().close(fresh);
   pid_.store(ProcessId(), std::memory_order_relaxed);
 }
 

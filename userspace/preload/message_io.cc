@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // sendmsg, recvmsg and their forms for several messages. A Unix socket's recvmsg may bring
-// descriptors (SCM_RIGHTS): those that are anchors of virtual sockets become known. Sending an
-// anchor is the kernel's work alone.
+// descriptors (SCM_RIGHTS): those that are anchors of virtual sockets become known. What a Unix
+// socket's sendmsg takes along is anchored first; the rest is the kernel's work alone.
 #include <errno.h>
 
 #include <climits>
@@ -13,6 +13,7 @@
 #include "preload/real.h"
 #include "preload/settings.h"
 #include "preload/sockets.h"
+#include "preload/stand_ins.h"
 
 namespace netchannel::preload {
 namespace {
@@ -75,7 +76,10 @@ ssize_t sendmsg(int fd, const struct msghdr* message, int flags) {
   nc_socket* socket = nullptr;
   const Path path = PathOf(fd, use, flags, &socket);
   if (path == Path::kFailed) return -1;
-  if (path == Path::kKernel) return Real().sendmsg(fd, message, flags);
+  if (path == Path::kKernel) {
+    netchannel::preload::AnchorSent(message);
+    return Real().sendmsg(fd, message, flags);
+  }
   return netchannel::preload::SendV(socket, message->msg_iov, CountOf(message), flags);
 }
 
@@ -95,7 +99,10 @@ int sendmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags) {
   nc_socket* socket = nullptr;
   const Path path = PathOf(fd, use, flags, &socket);
   if (path == Path::kFailed) return -1;
-  if (path == Path::kKernel) return Real().sendmmsg(fd, messages, count, flags);
+  if (path == Path::kKernel) {
+    for (unsigned i = 0; i < count; ++i) netchannel::preload::AnchorSent(&messages[i].msg_hdr);
+    return Real().sendmmsg(fd, messages, count, flags);
+  }
   return netchannel::preload::MoveEach(messages, count, [&](msghdr* message, unsigned) {
     return netchannel::preload::SendV(socket, message->msg_iov, CountOf(message), flags);
   });

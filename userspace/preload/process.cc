@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The library in the life of a process: its start, fork() and exec().
+// The library in the life of a process: its start, fork() and exec(). Whatever makes a process, or
+// lets its image go, gives virtual sockets their anchors first (stand_ins.h).
 //
 // exec() keeps what is not close-on-exec: anchors go along by themselves, and the new image finds
 // them by their peers' names. A listener's virtual socket goes along if the listener does. When a
@@ -13,6 +14,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 
 #include <cstdlib>
@@ -27,6 +29,7 @@
 #include "preload/real.h"
 #include "preload/settings.h"
 #include "preload/sockets.h"
+#include "preload/stand_ins.h"
 #include "preload/streams.h"
 #include "preload/table.h"
 
@@ -127,6 +130,7 @@ int WithEnvironment(char* const* environment, F exec) {
 
 template <typename F>
 int Exec(char* const* environment, F exec) {
+  AnchorAll();
   KeepCompanions(true);
   const int result = WithEnvironment(environment, exec);
   const int saved = errno;
@@ -138,6 +142,7 @@ int Exec(char* const* environment, F exec) {
 void BeforeFork() {
   LockStreams();
   LockForFork();
+  AnchorAllLocked();
 }
 
 void AfterForkInParent() {
@@ -203,6 +208,7 @@ __attribute__((constructor)) void Start() {
 }  // namespace
 }  // namespace netchannel::preload
 
+using netchannel::preload::AnchorAll;
 using netchannel::preload::Exec;
 using netchannel::preload::Real;
 using netchannel::preload::WithEnvironment;
@@ -266,6 +272,7 @@ int execle(const char* path, const char* first, ...) noexcept {
 
 int posix_spawn(pid_t* pid, const char* path, const posix_spawn_file_actions_t* actions,
                 const posix_spawnattr_t* attributes, char* const argv[], char* const envp[]) {
+  AnchorAll();
   return WithEnvironment(envp, [=](char* const* env) {
     return Real().posix_spawn(pid, path, actions, attributes, argv, env);
   });
@@ -273,9 +280,38 @@ int posix_spawn(pid_t* pid, const char* path, const posix_spawn_file_actions_t* 
 
 int posix_spawnp(pid_t* pid, const char* file, const posix_spawn_file_actions_t* actions,
                  const posix_spawnattr_t* attributes, char* const argv[], char* const envp[]) {
+  AnchorAll();
   return WithEnvironment(envp, [=](char* const* env) {
     return Real().posix_spawnp(pid, file, actions, attributes, argv, env);
   });
+}
+
+int system(const char* command) {
+  AnchorAll();
+  return Real().system(command);
+}
+
+FILE* popen(const char* command, const char* mode) {
+  AnchorAll();
+  return Real().popen(command, mode);
+}
+
+// Threads are made by another name.
+int clone(int (*run)(void*), void* stack, int flags, void* argument, ...) noexcept {
+  va_list arguments;
+  va_start(arguments, argument);
+  auto* const parent_id = va_arg(arguments, pid_t*);
+  void* const thread_area = va_arg(arguments, void*);
+  auto* const child_id = va_arg(arguments, pid_t*);
+  va_end(arguments);
+  if ((flags & CLONE_FILES) == 0) AnchorAll();
+  return Real().clone(run, stack, flags, argument, parent_id, thread_area, child_id);
+}
+
+// For vfork.S: what to do before libc's, and where that is.
+auto netchannel_before_vfork() -> decltype(&vfork) {
+  AnchorAll();
+  return Real().vfork;
 }
 
 }  // extern "C"

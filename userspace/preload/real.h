@@ -12,8 +12,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -34,7 +36,7 @@
   X(getsockopt) X(setsockopt) X(sockatmark) X(close) X(close_range) X(dup) X(dup2) X(dup3) \
   X(fcntl) X(ioctl) X(poll) X(ppoll) X(select) X(pselect) X(epoll_ctl) X(epoll_wait) \
   X(epoll_pwait) X(epoll_pwait2) X(execve) X(execvpe) X(fexecve) X(execveat) X(posix_spawn) \
-  X(posix_spawnp) X(fdopen) X(fileno) X(vdprintf)
+  X(posix_spawnp) X(system) X(popen) X(clone) X(vfork) X(fdopen) X(fileno) X(vdprintf)
 // clang-format on
 
 namespace netchannel::preload {

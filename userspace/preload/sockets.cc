@@ -12,6 +12,7 @@
 #include "preload/epoll.h"
 #include "preload/real.h"
 #include "preload/settings.h"
+#include "preload/stand_ins.h"
 
 namespace netchannel::preload {
 namespace {
@@ -93,14 +94,16 @@ void Recognise(int fd) {
 }
 
 int Publish(nc_socket* accepted, int flags, int family) {
-  const int fd = nc_socket_fd(accepted);
+  const bool stands_in = MayStandIn(accepted);
+  const int fd = stands_in ? Real().socket(AF_UNIX, SOCK_STREAM | (flags & SOCK_CLOEXEC), 0)
+                           : nc_socket_fd(accepted);
   if (fd < 0) {
     const int error = errno;
     nc_close(accepted);
     errno = error;
     return -1;
   }
-  if ((flags & SOCK_CLOEXEC) == 0) Real().fcntl(fd, F_SETFD, 0);
+  if (!stands_in && (flags & SOCK_CLOEXEC) == 0) Real().fcntl(fd, F_SETFD, 0);
   const std::lock_guard lock(Mutex());
   Description* description = NewDescription(Kind::kVirtual);
   description->family.store(family, std::memory_order_relaxed);
@@ -113,6 +116,7 @@ int Publish(nc_socket* accepted, int flags, int family) {
     errno = EMFILE;
     return -1;
   }
+  if (stands_in) StandIn(description);
   return fd;
 }
 

@@ -2,7 +2,8 @@
 //
 // syscall(): programs and runtimes that name a system call by its number (libuv closes that way)
 // mean the same calls. Those on descriptors that the library knows go to its wrappers; all others
-// to the kernel. So does io_uring_setup, after which new sockets stay the kernel's.
+// to the kernel. So does io_uring_setup, after which new sockets stay the kernel's, and what makes
+// processes, after virtual sockets have their anchors.
 #include <errno.h>
 #include <stdarg.h>
 #include <sys/syscall.h>
@@ -10,6 +11,7 @@
 #include "preload/own_calls.h"
 #include "preload/real.h"
 #include "preload/settings.h"
+#include "preload/stand_ins.h"
 #include "preload/table.h"
 
 namespace netchannel::preload {
@@ -155,7 +157,8 @@ long OnSocket(long number, const Arguments& of) {
 
 long Dispatch(long number, const Arguments& of) {
   if (TakesDescriptor(number)) {
-    return Peek(Int(of.a)) != nullptr ? OnSocket(number, of) : Kernel(number, of);
+    const bool sends = number == SYS_sendmsg || number == SYS_sendmmsg;
+    return sends || Peek(Int(of.a)) != nullptr ? OnSocket(number, of) : Kernel(number, of);
   }
   switch (number) {
     case SYS_io_uring_setup:
@@ -180,6 +183,13 @@ long Dispatch(long number, const Arguments& of) {
                        Pointer<const timespec>(of.c), Pointer<const sigset_t>(of.d));
     case SYS_epoll_ctl:
       return own_epoll_ctl(Int(of.a), Int(of.b), Int(of.c), Pointer<epoll_event>(of.d));
+    case SYS_clone:
+    case SYS_clone3:
+#ifdef SYS_fork
+    case SYS_fork:
+#endif
+      AnchorAll();
+      return Kernel(number, of);
     default:
       return Kernel(number, of);
   }

@@ -13,6 +13,7 @@
 #include "preload/epoll.h"
 #include "preload/real.h"
 #include "preload/sockets.h"
+#include "preload/stand_ins.h"
 
 namespace netchannel::preload {
 namespace internal {
@@ -189,6 +190,7 @@ void EndDescription(Description* description) {
     Real().close(description->companion);
   }
   const std::lock_guard lock(mutex);
+  ForgetStandIns(description);
   delete description->epoll.exchange(nullptr);
   description->kind.store(Kind::kFree, std::memory_order_release);
   description->error.store(0, std::memory_order_relaxed);

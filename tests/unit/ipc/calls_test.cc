@@ -77,6 +77,22 @@ TEST_F(CallsTest, EachThreadGetsItsOwnAnswer) {
   for (std::thread& thread : threads) thread.join();
 }
 
+TEST_F(CallsTest, PostedCallsWaitForNobodyAndTheStackFreesTheirSlots) {
+  CallClient client(region_.view(), &link_);
+  CallRequest close;
+  close.op = Op::kClose;
+  close.socket = 3;
+  for (int lap = 0; lap < 3; ++lap) {
+    for (uint32_t i = 0; i < kCalls; ++i) client.Post(close);
+    for (uint32_t i = 0; i < kCalls; ++i) {
+      EXPECT_EQ(Slot(i)->state.load(), static_cast<uint32_t>(CallState::kPosted));
+      EXPECT_NE(Slot(i)->owner.load(), 0u);
+    }
+    for (uint32_t i = 0; i < kCalls; ++i) link_.Answer();
+    for (uint32_t i = 0; i < kCalls; ++i) EXPECT_EQ(Slot(i)->owner.load(), 0u);
+  }
+}
+
 TEST_F(CallsTest, ArgumentsArriveWhole) {
   std::thread caller([&] {
     CallRequest request;

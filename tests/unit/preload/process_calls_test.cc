@@ -3,6 +3,7 @@
 // Copies of descriptors, and their travels: dup, fork, exec, SCM_RIGHTS; threads.
 #include <linux/close_range.h>
 #include <pthread.h>
+#include <sched.h>
 #include <spawn.h>
 #include <sys/wait.h>
 
@@ -180,6 +181,74 @@ TEST_F(Process, AVforkedChildDoesNotCloseItsParentsSockets) {
   ExpectExit(child);
   Echoes(fd, "mine still");
   close(fd);
+}
+
+// A shell command line that waits for `gate` to close, and then echoes over `fd`.
+std::string EchoesLate(int gate, int fd) {
+  const std::string socket = std::to_string(fd);
+  return "read none <&" + std::to_string(gate) + "; echo late >&" + socket + " && read word <&" +
+         socket + " && test \"$word\" = late";
+}
+
+int ExecutesShell(void* command) {
+  execlp("sh", "sh", "-c", static_cast<const char*>(command), nullptr);
+  return 127;
+}
+
+// However a process is made, the connection is its too: it lives when its maker has closed it.
+class InheritedSocket : public Process {
+ protected:
+  void SetUp() override { ASSERT_EQ(pipe2(gate_, O_CLOEXEC), 0); }
+  // After the child was made with `command`, which has the socket and the reading end.
+  void LeaveItTo(pid_t child) {
+    close(gate_[0]);
+    close(fd_);
+    close(gate_[1]);
+    ExpectExit(child);
+  }
+  std::string Command() {
+    fcntl(gate_[0], F_SETFD, 0);
+    return EchoesLate(gate_[0], fd_);
+  }
+
+  int gate_[2];
+  const int fd_ = Open("ECHO");
+};
+
+TEST_F(InheritedSocket, IsAVforkedChilds) {
+  const std::string command = Command();
+  const pid_t child = vfork();
+  if (child == 0) {
+    execlp("sh", "sh", "-c", command.c_str(), nullptr);
+    _exit(127);
+  }
+  LeaveItTo(child);
+}
+
+TEST_F(InheritedSocket, IsAClonesToo) {
+  std::string command = Command();
+  std::vector<char> stack(256 * 1024);
+  const pid_t child = clone(&ExecutesShell, stack.data() + stack.size(),
+                            CLONE_VM | CLONE_VFORK | SIGCHLD, command.data());
+  LeaveItTo(child);
+}
+
+TEST_F(InheritedSocket, IsAPipedCommands) {
+  FILE* const piped = popen(Command().c_str(), "w");
+  ASSERT_NE(piped, nullptr);
+  close(gate_[0]);
+  close(fd_);
+  close(gate_[1]);
+  EXPECT_EQ(pclose(piped), 0);
+}
+
+TEST_F(InheritedSocket, IsACommands) {
+  const std::string command = Command();
+  close(gate_[1]);
+  EXPECT_EQ(system(command.c_str()), 0);
+  Echoes(fd_, "and still ours");
+  close(fd_);
+  close(gate_[0]);
 }
 
 int SendDescriptor(int over, int fd) {
