@@ -18,9 +18,6 @@ from topology import Link
 MTU = 1500
 JUMBO_MTU = 9000
 MOST_CHANNELS = 8
-# Longer than the period of a share. A stack's thread that sleeps polls its AF_XDP sockets, and in copy mode polling
-# one makes the kernel send what it holds: the stack's thread would do what its channels' threads have no share for.
-STAY_AWAKE = "threads.spin_us=50000"
 
 
 @dataclasses.dataclass
@@ -76,7 +73,7 @@ def messages_at(context, channels, system):
         # congestion control has learnt from threads that were away.
         def run():
             made = limited_stack(context, channels) if system == CHANNELS else scaling.channels(
-                context.binary, channels, f"session.channels={channels}", STAY_AWAKE, queues=MOST_CHANNELS)
+                context.binary, channels, f"session.channels={channels}", queues=MOST_CHANNELS)
             with made as daemons:
                 return {"messages": scaling.rate(context.binary, daemons, context.seconds)}
 

@@ -22,12 +22,15 @@ ADAPTIVE_SHARE = 0.9  # of what four channels reach that are open from the begin
 # waits, must not be the limit.
 ROOM = ("driver.rx_ring=4096", "driver.tx_ring=4096", "sockets.buffer_kib=8192", "sockets.initial_window_kib=8192",
         "scheduler.channel_backlog_kib=2048", "session.pacing=false", "threads.spin_us=0")
+# Longer than the period of a share. A stack's thread that sleeps polls its AF_XDP sockets, and in copy mode polling
+# one makes the kernel send what it holds: the stack's thread would do what its channels' threads have no share for.
+STAY_AWAKE = "threads.spin_us=50000"
 
 
 @contextlib.contextmanager
 def channels(binary, count, *more, queues=QUEUES):
     """Daemons with so many channel threads, each with its quota."""
-    settings = (*ROOM, f"threads.channel_threads={count}", *more)
+    settings = (*ROOM, STAY_AWAKE, f"threads.channel_threads={count}", *more)
     with Shares(SHARE_PERCENT) as shares, Daemons(binary, settings=settings, queues=queues) as daemons:
         for daemon in daemons.daemons:
             for thread in await_threads(daemon, "nc-channel", count):
@@ -40,13 +43,19 @@ def rate(binary, daemons, seconds=SECONDS):
     return run["messages_per_second"] / 1e3
 
 
+def fresh_rate(binary, count, *settings):
+    """With daemons of its own: those of other counts, awake too, would take its cores."""
+    with channels(binary, count, *settings) as daemons:
+        return rate(binary, daemons)
+
+
 def rows(context):
-    binary = context.binary
-    with contextlib.ExitStack() as stack:
-        places = [stack.enter_context(channels(binary, n, f"session.channels={n}")) for n in COUNTS]
-        places.append(stack.enter_context(
-            channels(binary, 4, 'scaling.policy="adaptive"', "scaling.max_channels=4")))
-        one, *others, adaptive = in_turns(context.rounds, *[lambda p=p: rate(binary, p) for p in places])
+    def run(count, *settings):
+        return lambda: fresh_rate(context.binary, count, *settings)
+
+    one, *others, adaptive = in_turns(
+        context.rounds, *[run(n, f"session.channels={n}") for n in COUNTS],
+        run(4, 'scaling.policy="adaptive"', "scaling.max_channels=4"))
     result = [compare("short-scaling" if n == 4 else f"short-scaling-{n}", "thousand/s", runs, one, "one channel",
                       TIMES_ONE[n], True) for n, runs in zip(COUNTS[1:], others, strict=True)]
     result.append(compare("short-scaling-adaptive", "thousand/s", adaptive, others[-1], "four channels from the first",
