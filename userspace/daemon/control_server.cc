@@ -65,15 +65,16 @@ uint32_t ControlServer::NextNumber() {
   return number;
 }
 
-// What one event leads to may bring the next: an anchor that is received has ended already. So it
-// looks until nothing is there.
+// What a message leads to may bring the next event: an anchor that is received has ended already.
+// So it looks again after messages; other events bring none, and most are doorbells.
 void ControlServer::Poll(Time now) {
   epoll_event events[kEventsAtOnce];
   messages_left_ = kMessagesAPoll;
   for (int batch = 0; batch < kMaxBatches && messages_left_ > 0; ++batch) {
+    const int messages_before = messages_left_;
     const int count = epoll_wait(epoll_.get(), events, kEventsAtOnce, 0);
     for (int i = 0; i < count; ++i) Dispatch(now, events[i].data.u64);
-    if (count <= 0) break;
+    if (count < kEventsAtOnce && messages_left_ == messages_before) break;
   }
   while (const std::optional<uint32_t> owner = bridge_->PollEnded()) RemoveRegion(now, *owner);
 }
