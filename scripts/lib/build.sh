@@ -33,22 +33,22 @@ nc_configure() {
 }
 
 # nc_ninja DIR [TARGET...]: prints ninja's own progress on a terminal, and only errors elsewhere.
-nc_ninja() {
-  local dir=$1 log
+nc_ninja() ( # a subshell, so that the traps are its own
+  dir=$1
   shift
   if [[ -t 1 ]]; then
     ninja -C "$dir" "$@"
-    return
+    exit
   fi
   log=$(mktemp)
-  if ! ninja -C "$dir" "$@" >"$log" 2>&1; then
-    grep -v '^\[' "$log" | head -100 >&2 || true
-    echo "$0: building $dir failed" >&2
-    rm -f "$log"
-    return 1
-  fi
-  rm -f "$log"
-}
+  trap 'rm -f "$log"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  ninja -C "$dir" "$@" >"$log" 2>&1 && exit 0
+  grep -v '^\[' "$log" | head -100 >&2 || true
+  echo "$0: building $dir failed" >&2
+  exit 1
+)
 
 # nc_build_to_measure: installs what is missing and builds all that the measurements run. Needs root, and deps.sh.
 nc_build_to_measure() {

@@ -29,8 +29,36 @@ nc_missing_packages() {
   done
 }
 
+# While this exists no package's installation starts a service: the tests start the servers that they need themselves.
+NC_POLICY=/usr/sbin/policy-rc.d
+NC_POLICY_MARK="# of NetChannel's scripts/lib/deps.sh, for as long as it installs packages"
+
+# Leaves somebody else's. One of ours may be an earlier run's that was killed.
+nc_remove_policy() {
+  if grep -qsxF "$NC_POLICY_MARK" "$NC_POLICY"; then rm -f "$NC_POLICY"; fi
+}
+
+# A subshell, so that the traps are its own: the caller's stay as they are.
+nc_apt_install() ( # PACKAGE...
+  log=$(mktemp)
+  trap 'rm -f "$log"; nc_remove_policy' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  if [[ ! -e $NC_POLICY ]]; then
+    printf '#!/bin/sh\n%s\nexit 101\n' "$NC_POLICY_MARK" >"$NC_POLICY"
+    chmod +x "$NC_POLICY"
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  install=(apt-get install -y --no-install-recommends "$@")
+  { "${install[@]}" || { apt-get update && "${install[@]}"; }; } >"$log" 2>&1 && exit 0
+  tail -20 "$log" >&2
+  echo "$0: apt-get could not install: $*" >&2
+  exit 1
+)
+
 nc_install_deps() {
   local missing
+  if ((EUID == 0)); then nc_remove_policy; fi
   mapfile -t missing < <(nc_missing_packages)
   ((${#missing[@]})) || return 0
   if ((EUID != 0)); then
@@ -38,24 +66,5 @@ nc_install_deps() {
     return 1
   fi
   echo "installing ${#missing[@]} packages: ${missing[*]}" >&2
-  local log policy=/usr/sbin/policy-rc.d
-  log=$(mktemp)
-  # The tests start the servers that they need themselves; installing one must not.
-  if [[ ! -e $policy ]]; then
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod +x "$policy"
-  else
-    policy=
-  fi
-  if ! { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" ||
-    { apt-get update &&
-      DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; }
-  } >"$log" 2>&1; then
-    tail -20 "$log" >&2
-    rm -f "$policy"
-    echo "$0: apt-get could not install: ${missing[*]}" >&2
-    rm -f "$log"
-    return 1
-  fi
-  rm -f "$log" "$policy"
+  nc_apt_install "${missing[@]}"
 }
