@@ -52,7 +52,6 @@ CATALOGUE = {
 }
 ROUNDS = 5  # medians of so many
 
-
 COLUMNS = ("name", "unit", "ours", "theirs", "ratio", "ratio_min", "ratio_max", "target", "met", "theirs_is")
 
 
@@ -71,16 +70,17 @@ def print_table(rows):
         print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
 
 
-def parse_arguments():
+def parse_arguments(arguments):
     parser = argparse.ArgumentParser(prog="scripts/bench.sh", description=__doc__,
                                      epilog="names: " + " ".join(CATALOGUE))
     parser.add_argument("--binary", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--json", metavar="FILE", help="one object a line, beside the table")
+    parser.add_argument("--json", metavar="FILE", type=argparse.FileType("w", encoding="utf-8"),
+                        help="one object a line, beside the table, each as it is measured")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="runs of each, in turns (default 5)")
     parser.add_argument("--stall-seconds", type=float, default=stalled_reader.STALL_SECONDS,
                         help="how long stalled-reader's reader stops (default 60, which is what is promised)")
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
-    context = parser.parse_args()
+    context = parser.parse_args(arguments)
     # The measuring programs, in the build directory of the binary.
     context.programs = pathlib.Path(context.binary).resolve().parents[2] / "tests/bench"
     unknown = [name for name in context.names if name not in CATALOGUE]
@@ -89,22 +89,26 @@ def parse_arguments():
     return context
 
 
-def main():
+def main(arguments=None):
     # SIGTERM ends like Ctrl-C: the links' contexts clean up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    context = parse_arguments()
+    context = parse_arguments(arguments)
     rows, failed = [], []
-    for name in context.names or CATALOGUE:
-        print(f"measuring {name}", file=sys.stderr, flush=True)
-        try:
-            rows += CATALOGUE[name](context)
-        except RuntimeError as error:
-            print(f"{name}: {error}", file=sys.stderr)
-            failed.append(name)
-    print_table(rows)
-    if context.json:
-        with open(context.json, "w", encoding="utf-8") as out:
-            out.writelines(json.dumps(dataclasses.asdict(row)) + "\n" for row in rows)
+    try:
+        for name in context.names or CATALOGUE:
+            print(f"measuring {name}", file=sys.stderr, flush=True)
+            try:
+                measured = CATALOGUE[name](context)
+            except RuntimeError as error:
+                print(f"{name}: {error}", file=sys.stderr)
+                failed.append(name)
+                continue
+            rows += measured
+            if context.json:  # at once: an interrupt keeps what has been measured
+                context.json.writelines(json.dumps(dataclasses.asdict(row)) + "\n" for row in measured)
+                context.json.flush()
+    finally:
+        print_table(rows)
     return 1 if failed else 0
 
 

@@ -15,7 +15,6 @@ MEMORY_MIB = 128.0      # resident
 SOCKETS = 10000
 SOCKETS_MIB = 256.0     # resident, beyond what the stack had before
 SECONDS = 10
-SOCKET_ROUNDS = 3       # opening 10,000 connections takes its time, and memory does not vary
 
 
 def idle(binary, link, connections, seconds):
@@ -43,7 +42,7 @@ def memory_rows(context):
 
 def socket_rows(context):
     with Link(MTU, xdp=True) as link:
-        runs = [idle(context.binary, link, SOCKETS, 2) for _ in range(SOCKET_ROUNDS)]
+        runs = [idle(context.binary, link, SOCKETS, 2) for _ in range(context.rounds)]
     growth = [max(r[f"{end}_resident_bytes"] - r[f"{end}_resident_at_start"] for end in ("client", "server"))
               / MIB for r in runs]
     return [against_limit("idle-sockets", f"MiB for {SOCKETS} sockets", growth, SOCKETS_MIB)]
