@@ -52,7 +52,8 @@ std::vector<ConfigKey> MakeKeys() {
       {"driver", "mode", TextField{&C::mode, {"auto", "copy", "zero-copy"}}, "",
        "how frames are exchanged with the NIC; auto probes zero-copy first"},
       {"driver", "queues", UintListField{&C::queues, 63, 64}, "queue numbers",
-       "receive queues to serve; empty: all"},
+       "receive queues to serve; empty: all, of which there may be 64. Each locks 10 MiB of memory "
+       "with rings of 512"},
       {"driver", "rx_ring", UintField{&C::rx_ring, 64, 16384}, "descriptors, a power of two",
        "receive and fill ring of a queue"},
       {"driver", "tx_ring", UintField{&C::tx_ring, 64, 16384}, "descriptors, a power of two",

@@ -31,6 +31,31 @@ std::vector<wire::IpAddress> FirstOfEachFamily(const std::vector<wire::IpAddress
   return chosen;
 }
 
+// All, where none are configured: the NIC spreads packets over all of its queues, and one that
+// arrives where no lane is does not reach the stack.
+absl::StatusOr<std::vector<uint32_t>> ChooseQueues(const Config& config,
+                                                   const xdp::InterfaceInfo& interface) {
+  if (config.queues.empty() && interface.rx_queues > NC_MAX_QUEUES) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("interface ", interface.name, ": has ", interface.rx_queues,
+                     " receive queues, and a stack serves at most ", NC_MAX_QUEUES,
+                     "; make them fewer with `ethtool -L ", interface.name, " combined ",
+                     NC_MAX_QUEUES, "`, or choose those that packets arrive on: driver.queues"));
+  }
+  std::vector<uint32_t> queues = config.queues;
+  for (uint32_t queue = 0; config.queues.empty() && queue < interface.rx_queues; ++queue) {
+    queues.push_back(queue);
+  }
+  for (const uint32_t queue : queues) {
+    if (queue >= interface.rx_queues) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("driver.queues: interface ", interface.name, " has no receive queue ", queue,
+                       "; it has queues 0..", interface.rx_queues - 1));
+    }
+  }
+  return queues;
+}
+
 xdp::ModePreference ToPreference(const std::string& mode) {
   if (mode == "copy") return xdp::ModePreference::kCopy;
   if (mode == "zero-copy") return xdp::ModePreference::kZeroCopy;
@@ -85,20 +110,11 @@ absl::StatusOr<std::vector<wire::IpAddress>> ChooseAddresses(
 absl::StatusOr<XdpDeviceConfig> MakeDeviceConfig(const Config& config,
                                                  const std::vector<wire::IpAddress>& addresses,
                                                  const xdp::InterfaceInfo& interface) {
-  std::vector<uint32_t> queues = config.queues;
-  if (queues.empty()) {
-    for (uint32_t queue = 0; queue < interface.rx_queues; ++queue) queues.push_back(queue);
-  }
-  for (const uint32_t queue : queues) {
-    if (queue >= interface.rx_queues) {
-      return absl::InvalidArgumentError(absl::StrCat("driver.queues: interface ", interface.name,
-                                                     " has no receive queue ", queue, "; it has ",
-                                                     interface.rx_queues));
-    }
-  }
+  const auto queues = ChooseQueues(config, interface);
+  if (!queues.ok()) return queues.status();
   XdpDeviceConfig device;
   device.ifname = interface.name;
-  for (const uint32_t queue : queues) {
+  for (const uint32_t queue : *queues) {
     device.lanes.push_back({queue, AppClass::kThroughput});
     device.lanes.push_back({queue, AppClass::kLatency});
   }

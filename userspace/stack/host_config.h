@@ -19,7 +19,9 @@ absl::StatusOr<std::vector<wire::IpAddress>> ChooseAddresses(
     const Config& config, const std::vector<wire::IpAddress>& of_interface);
 
 // One lane of each class on each served queue: any queue can take either class, and each has a
-// home.
+// home. An interface with more queues than can be served (NC_MAX_QUEUES) is refused unless
+// driver.queues chooses among them. What packets lie in is 10 MiB a queue with the default rings,
+// at any MTU, so 640 MiB at most.
 absl::StatusOr<XdpDeviceConfig> MakeDeviceConfig(const Config& config,
                                                  const std::vector<wire::IpAddress>& addresses,
                                                  const xdp::InterfaceInfo& interface);

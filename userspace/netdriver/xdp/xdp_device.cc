@@ -35,11 +35,16 @@ absl::Status CheckConfig(const XdpDeviceConfig& config, const xdp::InterfaceInfo
   }
   std::map<uint32_t, uint32_t> lanes_of_queue;
   for (const XdpLaneConfig& lane : config.lanes) {
-    if (lane.queue >= interface.rx_queues || lane.queue >= NC_MAX_QUEUES) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "open a lane on ", config.ifname, " queue ", lane.queue, ": the interface has queues 0..",
-          std::min<uint32_t>(interface.rx_queues, NC_MAX_QUEUES) - 1,
-          "; choose one, or add queues with `ethtool -L ", config.ifname, "`"));
+    if (lane.queue >= interface.rx_queues) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("open a lane on ", config.ifname, " queue ", lane.queue,
+                       ": the interface has queues 0..", interface.rx_queues - 1,
+                       "; choose one, or add queues with `ethtool -L ", config.ifname, "`"));
+    }
+    if (lane.queue >= NC_MAX_QUEUES) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("open a lane on ", config.ifname, " queue ", lane.queue, ": only queues 0..",
+                       NC_MAX_QUEUES - 1, " have slots in the map xsks; ", "choose one of them"));
     }
     if (++lanes_of_queue[lane.queue] > 1 + NC_EXTRA_LANES) {
       return absl::InvalidArgumentError(
