@@ -9,8 +9,7 @@
 #include "netdriver/peer_networks.h"
 #include "stack/config_keys.h"
 #include "stack/config_rules.h"
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
+#include "stack/config_table.h"
 
 namespace netchannel {
 
@@ -24,8 +23,7 @@ std::string FullName(const ConfigKey& key) { return absl::StrCat(key.section, ".
 // "netchannel.toml:3: session.channels: ..."
 absl::Status Refuse(absl::string_view origin, const toml::node& node, absl::string_view name,
                     absl::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat(
-      origin, ":", static_cast<uint32_t>(node.source().begin.line), ": ", name, ": ", why));
+  return absl::InvalidArgumentError(absl::StrCat(PlaceOf(origin, node), ": ", name, ": ", why));
 }
 
 std::string RangeOf(const ConfigField& field) {
@@ -162,16 +160,22 @@ std::string ValueText(const ConfigField& field, const Config& config) {
 
 }  // namespace
 
-absl::StatusOr<Config> ParseConfig(absl::string_view text, absl::string_view origin) {
-  const toml::parse_result parsed = toml::parse(std::string_view(text.data(), text.size()),
-                                                std::string_view(origin.data(), origin.size()));
-  if (!parsed) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(origin, ":", static_cast<uint32_t>(parsed.error().source().begin.line),
-                     ": not TOML: ", View(parsed.error().description())));
-  }
-  Config config;
-  for (const auto& [name, node] : parsed.table()) {
+std::string PlaceOf(absl::string_view origin, const toml::node& node) {
+  const auto line = static_cast<uint32_t>(node.source().begin.line);
+  return line == 0 ? std::string(origin) : absl::StrCat(origin, ":", line);
+}
+
+absl::StatusOr<toml::table> ParseToml(absl::string_view text, absl::string_view origin) {
+  toml::parse_result parsed = toml::parse(std::string_view(text.data(), text.size()),
+                                          std::string_view(origin.data(), origin.size()));
+  if (parsed) return std::move(parsed).table();
+  return absl::InvalidArgumentError(
+      absl::StrCat(origin, ":", static_cast<uint32_t>(parsed.error().source().begin.line),
+                   ": not TOML: ", View(parsed.error().description())));
+}
+
+absl::Status ReadTable(absl::string_view origin, const toml::table& table, Config& config) {
+  for (const auto& [name, node] : table) {
     if (name.str() == "class_rules") {
       auto rules = ReadClassRules(origin, node);
       if (!rules.ok()) return rules.status();
@@ -190,6 +194,14 @@ absl::StatusOr<Config> ParseConfig(absl::string_view text, absl::string_view ori
       return status;
     }
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Config> ParseConfig(absl::string_view text, absl::string_view origin) {
+  const auto table = ParseToml(text, origin);
+  if (!table.ok()) return table.status();
+  Config config;
+  if (absl::Status status = ReadTable(origin, *table, config); !status.ok()) return status;
   if (absl::Status status = CheckConfig(config); !status.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(origin, ": ", status.message()));
   }

@@ -9,6 +9,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "stack/config_table.h"
 
 namespace netchannel {
 namespace {
@@ -17,9 +18,8 @@ constexpr size_t kMaxCommand = 15;  // TASK_COMM_LEN without its end
 
 absl::Status RefuseRule(absl::string_view origin, const toml::node& node, absl::string_view key,
                         absl::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat(origin, ":",
-                                                 static_cast<uint32_t>(node.source().begin.line),
-                                                 ": class_rules", key, ": ", why));
+  return absl::InvalidArgumentError(
+      absl::StrCat(PlaceOf(origin, node), ": class_rules", key, ": ", why));
 }
 
 std::optional<uint32_t> NumberIn(const toml::node& node, int64_t most) {

@@ -1,20 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stack/config_settings.h"
 
+#include <cerrno>
+#include <cstring>
+#include <fstream>
 #include <sstream>
 #include <utility>
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "stack/config_table.h"
 
 namespace netchannel {
 
 namespace {
 
-absl::Status Apply(toml::table& into, const std::string& setting) {
+struct Loaded {
+  Config config;
+  toml::table table;  // what it was read from
+};
+
+absl::StatusOr<toml::table> ParseFile(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path);
+  std::stringstream text;
+  if (file) text << file.rdbuf();  // sets failbit also for an empty file
+  if (!file || (text.fail() && errno != 0)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "read the configuration ", path, ": ", std::strerror(errno), "; check its path and mode"));
+  }
+  return ParseToml(text.str(), path);
+}
+
+// `session.channels=4` as the table of one section with one key.
+absl::StatusOr<toml::table> ParseSetting(const std::string& setting) {
   const std::pair<std::string, std::string> parts =
       absl::StrSplit(setting, absl::MaxSplits('=', 1));
   const std::vector<std::string> names = absl::StrSplit(parts.first, '.');
@@ -22,46 +41,69 @@ absl::Status Apply(toml::table& into, const std::string& setting) {
     return absl::InvalidArgumentError(absl::StrCat(
         "--set ", setting, ": write SECTION.KEY=VALUE, for example session.channels=4"));
   }
-  // A value that is no TOML by itself is a word: `session.congestion=dctcp` needs no quotes in a
-  // shell.
-  toml::parse_result value = toml::parse(absl::StrCat("v = ", parts.second));
-  if (!value) value = toml::parse(absl::StrCat("v = '", parts.second, "'"));
-  if (!value) return absl::InvalidArgumentError(absl::StrCat("--set ", setting, ": bad value"));
-  auto [section, inserted] = into.insert(names[0], toml::table{});
-  if (!section->second.is_table()) {
-    return absl::InvalidArgumentError(absl::StrCat("--set ", setting, ": no section ", names[0]));
+  toml::table section;
+  const toml::parse_result value = toml::parse(absl::StrCat("v = ", parts.second));
+  if (value) {
+    section.insert(names[1], *value.table().get("v"));
+  } else {
+    // A value that is no TOML by itself is a word: `session.congestion=dctcp` needs no quotes in a
+    // shell.
+    section.insert(names[1], parts.second);
   }
-  section->second.as_table()->insert_or_assign(names[1], *value.table().get("v"));
-  return absl::OkStatus();
+  toml::table table;
+  table.insert(names[0], std::move(section));
+  return table;
+}
+
+// Both have been read into a Config: what has the same name is of the same kind.
+void PutOver(toml::table& table, toml::table&& setting) {
+  for (auto&& [name, section] : setting) {
+    auto [into, inserted] = table.insert(name, toml::table{});
+    for (auto&& [key, value] : *section.as_table()) {
+      into->second.as_table()->insert_or_assign(key, std::move(value));
+    }
+  }
+}
+
+absl::StatusOr<Loaded> Load(const std::string& path, const std::vector<std::string>& settings) {
+  Loaded loaded;
+  if (!path.empty()) {
+    auto table = ParseFile(path);
+    if (!table.ok()) return table.status();
+    if (auto status = ReadTable(path, *table, loaded.config); !status.ok()) return status;
+    loaded.table = *std::move(table);
+  }
+  for (const std::string& setting : settings) {
+    auto table = ParseSetting(setting);
+    if (!table.ok()) return table.status();
+    const std::string origin = absl::StrCat("--set ", setting);
+    if (auto status = ReadTable(origin, *table, loaded.config); !status.ok()) return status;
+    PutOver(loaded.table, *std::move(table));
+  }
+  if (auto status = CheckConfig(loaded.config); !status.ok()) {
+    const absl::string_view joint = path.empty() || settings.empty() ? "" : " with ";
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, joint, settings.empty() ? "" : "the command line", ": ", status.message()));
+  }
+  return loaded;
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> ConfigTextOf(const std::string& path,
-                                         const std::vector<std::string>& settings) {
-  toml::table table;
-  if (!path.empty()) {
-    toml::parse_result parsed = toml::parse_file(path);
-    if (!parsed) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ":", static_cast<uint32_t>(parsed.error().source().begin.line), ": ",
-                       std::string(parsed.error().description())));
-    }
-    table = std::move(parsed).table();
-  }
-  for (const std::string& setting : settings) {
-    if (auto status = Apply(table, setting); !status.ok()) return status;
-  }
-  std::ostringstream text;
-  text << table << "\n";
-  return text.str();
-}
-
 absl::StatusOr<Config> LoadConfigFile(const std::string& path,
                                       const std::vector<std::string>& settings) {
-  const auto text = ConfigTextOf(path, settings);
-  if (!text.ok()) return text.status();
-  return ParseConfig(*text, path.empty() ? "configuration" : path);
+  auto loaded = Load(path, settings);
+  if (!loaded.ok()) return loaded.status();
+  return std::move(loaded->config);
+}
+
+absl::StatusOr<std::string> ConfigTextOf(const std::string& path,
+                                         const std::vector<std::string>& settings) {
+  const auto loaded = Load(path, settings);
+  if (!loaded.ok()) return loaded.status();
+  std::ostringstream text;
+  text << loaded->table << "\n";
+  return text.str();
 }
 
 }  // namespace netchannel

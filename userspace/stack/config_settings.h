@@ -2,7 +2,7 @@
 //
 // A configuration file with the command line's settings (SECTION.KEY=VALUE) over it.
 //
-// Thread: none, values. Errors: one line, with the file and line, or the setting.
+// Thread: none, values. Errors: one line, with the file and its line, or the setting.
 #pragma once
 
 #include <string>
@@ -13,11 +13,13 @@
 
 namespace netchannel {
 
-// The TOML text of both. `path` empty: no file.
-absl::StatusOr<std::string> ConfigTextOf(const std::string& path,
-                                         const std::vector<std::string>& settings);
-
+// `path` empty: no file.
 absl::StatusOr<Config> LoadConfigFile(const std::string& path,
                                       const std::vector<std::string>& settings);
+
+// The same as one TOML text, for who can only be given a file. What LoadConfigFile refuses is
+// refused here, with the same words: who reads the text finds no error in it.
+absl::StatusOr<std::string> ConfigTextOf(const std::string& path,
+                                         const std::vector<std::string>& settings);
 
 }  // namespace netchannel
