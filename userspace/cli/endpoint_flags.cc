@@ -6,7 +6,9 @@
 #include <CLI/CLI.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "base/stream.h"
 #include "cli/interrupt.h"
+#include "wire/packet_layout.h"
 
 namespace netchannel::cli {
 
@@ -29,8 +31,10 @@ void AddEndpointFlags(CLI::App& command, EndpointOptions& options,
                   "class of the sockets; automatic: none is chosen (netchannel)")
       ->check(CLI::IsMember({"throughput", "latency", "automatic"}))
       ->capture_default_str();
-  command.add_option("--channels", options.channels, "channels of each class (netchannel)")
-      ->check(CLI::Range(1, 16));
+  command
+      .add_option("--channels", options.channels,
+                  "channels of each class, session.channels (netchannel)")
+      ->check(CLI::Range(1, wire::kMaxChannels / kAppClasses));
   command.add_option("--congestion", options.congestion,
                      "TCP_CONGESTION, for example cubic (tcp); session.congestion (netchannel)");
   command.add_flag("--nodelay", options.nodelay, "TCP_NODELAY (tcp)");

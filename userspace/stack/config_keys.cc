@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stack/config_keys.h"
 
+#include "base/stream.h"
 #include "netdriver/peer_networks.h"
 #include "netscheduler/channel_policy.h"
 #include "netscheduler/copy/copy_policy.h"
 #include "netscheduler/scaling_policy.h"
+#include "wire/packet_layout.h"
 
 namespace netchannel {
 
 namespace {
 
 using C = Config;
+
+// Of each class, of a session between two hosts.
+constexpr uint32_t kMaxClassChannels = wire::kMaxChannels / kAppClasses;
 
 std::vector<absl::string_view> PolicyNames() {
   std::vector<absl::string_view> names;
@@ -59,7 +64,7 @@ std::vector<ConfigKey> MakeKeys() {
       {"driver", "tx_ring", UintField{&C::tx_ring, 64, 16384}, "descriptors, a power of two",
        "transmit ring of a lane"},
 
-      {"session", "channels", UintField{&C::channels, 1, 8}, "channels",
+      {"session", "channels", UintField{&C::channels, 1, kMaxClassChannels}, "channels",
        "channels of each class between two hosts; the smaller of both ends holds. With a scaling "
        "policy: those that are open at first and always"},
       {"session", "congestion", TextField{&C::congestion, {"cubic", "dctcp"}}, "",
@@ -118,7 +123,7 @@ std::vector<ConfigKey> MakeKeys() {
        "how many channels of a class are open. fixed: session.channels. adaptive: more while bytes "
        "wait for busy threads or full queues and another channel helps, fewer when the others have "
        "room"},
-      {"scaling", "max_channels", UintField{&C::max_channels, 1, 8}, "channels",
+      {"scaling", "max_channels", UintField{&C::max_channels, 1, kMaxClassChannels}, "channels",
        "of each class, open at most; the smaller of both ends holds"},
 
       {"copy", "workers", UintField{&C::copy_workers, 0, kMaxCopyWorkers}, "threads",
