@@ -47,10 +47,16 @@ typedef struct nc_set nc_set;       /* a set of sockets whose readiness is watch
 /* ---- stack ---- */
 
 /* Starts a stack inside this process on network interface `interface`, prepared by
- * scripts/setup.sh. `config_path` names a TOML file or is NULL for defaults; with a file that has
- * an `interface` key, `interface` may be NULL. Needs CAP_NET_RAW, and read access to the pinned BPF
- * objects. On failure returns NULL, errno is set (EPERM, ENODEV, EBUSY, EINVAL, ENOTSUP, ENOMEM),
- * and nc_last_error() says which object failed and what to do. */
+ * scripts/setup.sh. Needs CAP_NET_RAW and CAP_IPC_LOCK, and to read and write the pinned BPF maps:
+ * they are root's, or those of `setup.sh --user NAME`. `interface` may also be an IP address of
+ * this host: channels then run over the kernel's TCP, with no privilege and no setup.sh.
+ * `config_path` names a TOML file or is NULL for defaults; with a file that has an `interface` key,
+ * `interface` may be NULL. On failure returns NULL, nc_last_error() says which object failed and
+ * what to do, and errno is set: EPERM (a missing privilege), ENODEV (no such interface, or not
+ * prepared), EBUSY (another stack has the queues), EINVAL (a value of the configuration or the
+ * call), ENOTSUP (what the interface or the kernel lacks), ENOMEM, EIO (anything else of the
+ * kernel's or the device's); of the configuration file EFBIG (above 1 MiB) and those of open() and
+ * read(), for example ENOENT, EACCES and EISDIR. */
 nc_stack* nc_stack_start(const char* interface, const char* config_path);
 
 /* The stack that all processes of this host share: netchanneld. `socket_path` names its control
