@@ -8,15 +8,24 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "cli/interrupt.h"
 
 namespace netchannel::cli {
+
+namespace {
+
+absl::Status FileError(const char* operation, const std::string& path) {
+  return ErrnoError(absl::StrCat(operation, " ", path).c_str());
+}
+
+}  // namespace
 
 absl::StatusOr<MappedFile> MappedFile::Map(int fd, uint64_t size, int protection,
                                            const std::string& path) {
   if (size == 0) return MappedFile({});
   void* const memory = mmap(nullptr, size, protection, MAP_SHARED | MAP_POPULATE, fd, 0);
-  if (memory == MAP_FAILED) return ErrnoError(path.c_str());
+  if (memory == MAP_FAILED) return FileError("map into memory", path);
   return MappedFile({static_cast<std::byte*>(memory), size});
 }
 
@@ -24,7 +33,7 @@ absl::StatusOr<MappedFile> MappedFile::OpenToRead(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat info {};
   if (fd < 0 || fstat(fd, &info) != 0) {
-    const absl::Status status = ErrnoError(path.c_str());
+    const absl::Status status = FileError("open to read", path);
     if (fd >= 0) close(fd);
     return status;
   }
@@ -35,13 +44,13 @@ absl::StatusOr<MappedFile> MappedFile::OpenToRead(const std::string& path) {
 
 absl::StatusOr<MappedFile> MappedFile::Create(const std::string& path, uint64_t size) {
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return ErrnoError(path.c_str());
+  if (fd < 0) return FileError("create", path);
   // Reserved, not only sized: a full disk is an error here, not a SIGBUS in the middle.
   const int error = size == 0 ? 0 : posix_fallocate(fd, 0, static_cast<off_t>(size));
   if (error != 0) {
     close(fd);
     unlink(path.c_str());
-    return absl::ErrnoToStatus(error, path);
+    return absl::ErrnoToStatus(error, absl::StrCat("reserve ", size, " bytes for ", path));
   }
   auto file = Map(fd, size, PROT_READ | PROT_WRITE, path);
   close(fd);

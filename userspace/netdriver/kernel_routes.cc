@@ -78,10 +78,12 @@ void SolicitByDatagram(int interface, const wire::IpAddress& next_hop) {
 
 absl::StatusOr<std::unique_ptr<KernelRoutes>> KernelRoutes::Open() {
   nl_sock* socket = nl_socket_alloc();
-  if (socket == nullptr) return absl::ResourceExhaustedError("netlink: no memory for a socket");
+  if (socket == nullptr) return absl::ResourceExhaustedError("open a netlink socket: no memory");
   auto routes = std::unique_ptr<KernelRoutes>(new KernelRoutes(socket));
   if (const int error = nl_connect(socket, NETLINK_ROUTE); error < 0) {
-    return absl::UnavailableError(absl::StrCat("netlink: connect: ", nl_geterror(error)));
+    return absl::UnavailableError(
+        absl::StrCat("connect to the kernel's routing tables: ", nl_geterror(error),
+                     "; allow this process AF_NETLINK sockets and more open files (`ulimit -n`)"));
   }
   // One reply a request: an acknowledgement after the answer would be a second one to wait for.
   nl_socket_disable_auto_ack(socket);
@@ -92,7 +94,10 @@ KernelRoutes::~KernelRoutes() { nl_socket_free(socket_); }
 
 absl::StatusOr<RouteAnswer> KernelRoutes::Route(const wire::IpAddress& destination) {
   const netlink::Address address = netlink::ToNetlink(destination);
-  if (address == nullptr) return absl::ResourceExhaustedError("netlink: no memory for an address");
+  if (address == nullptr) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("look up the route to ", destination.ToString(), ": no memory"));
+  }
   rtnl_route* found = nullptr;
   // libnl has no names for most of what the kernel answers here (ENETUNREACH, EHOSTUNREACH).
   if (rtnl_route_lookup(socket_, address.get(), &found) < 0) {

@@ -31,7 +31,10 @@ absl::Status SendAll(ByteStream& stream, absl::Span<const std::byte> data) {
 absl::Status ReceiveAll(ByteStream& stream, absl::Span<std::byte> room) {
   while (!room.empty()) {
     const ssize_t received = stream.Receive(room);
-    if (received == 0) return absl::OutOfRangeError("the peer closed the connection");
+    if (received == 0) {
+      return absl::OutOfRangeError(
+          "receive: the peer closed the connection too early; see what the other end printed");
+    }
     if (received < 0) {
       if (errno == EINTR && !InterruptRequested()) continue;
       return ErrnoError("receive");
