@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Echo over NetChannel: one thread serves all clients with a wait set; the client measures round
-// trips.
+// Echo over NetChannel. One thread serves all clients with a wait set; a client that does not read
+// stalls the others, as sends block: a real server would watch NC_WRITE. Clients time round trips.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
