@@ -47,8 +47,9 @@ struct ConnectionConfig {
   // Packets that the peer's receive queue holds; in-flight is kept at or below it.
   uint32_t max_packets_in_flight = 1024;
   uint32_t max_queued_segments = 4096;
-  // An ACK is due after this many packets that ask for one, or this time.
-  uint32_t ack_threshold = 16;
+  // An ACK is due after this many packets that ask for one, or this time. The receiver's to choose,
+  // up to 256 packets and 25 ms (userspace/wire/README.md, section 5).
+  uint32_t ack_threshold = 32;
   Duration max_ack_delay = Duration::Micros(250);
   Duration initial_rtt = Duration::Millis(1);
   // Without any acknowledgement for this long while packets are out: dead. Nothing is dead while

@@ -64,5 +64,13 @@ TEST(DeviceConfig, PacketsOfAQueueTakeAtMostTenMebibytesByDefault) {
   }
 }
 
+// Simulator and unit tests run what is shipped.
+TEST(MakeHostConfigTest, DelayedAcknowledgementsAreTheTransportsByDefault) {
+  const HostConfig host = MakeHostConfig({}, {}, 1500);
+  const transport::ConnectionConfig transport;
+  EXPECT_EQ(host.driver.connection.ack_threshold, transport.ack_threshold);
+  EXPECT_EQ(host.driver.connection.max_ack_delay, transport.max_ack_delay);
+}
+
 }  // namespace
 }  // namespace netchannel

@@ -203,7 +203,7 @@ TEST_F(ConnectionReceiveTest, AnAckIsSentWhenDueAndThenNoMore) {
 TEST_F(ConnectionReceiveTest, AcksAreNotCongestionControlled) {
   Enqueue(1'000'000);
   SendAll();
-  Get(1, 16);
+  Get(1, Config().ack_threshold);
   const auto sent = SendOne();
   ASSERT_TRUE(sent.has_value());
   EXPECT_TRUE(sent->plan.ack);
@@ -224,7 +224,7 @@ TEST_F(ConnectionReceiveTest, AnAckThatIsNotDueDisplacesNoData) {
 }
 
 TEST_F(ConnectionReceiveTest, AnAckThatIsDueRidesOnFullPackets) {
-  Get(1, 16);
+  Get(1, Config().ack_threshold);
   Enqueue(100'000);
   const auto sent = SendOne();
   EXPECT_TRUE(sent->plan.ack);
@@ -232,7 +232,7 @@ TEST_F(ConnectionReceiveTest, AnAckThatIsDueRidesOnFullPackets) {
 }
 
 TEST_F(ConnectionReceiveTest, AnUnsentAckStaysDue) {
-  Get(1, 16);
+  Get(1, Config().ack_threshold);
   const auto plan = connection_.PollTransmit(now_, 65000);
   connection_.OnNotSent(plan->number);
   EXPECT_TRUE(SendOne()->plan.ack);
