@@ -4,9 +4,9 @@
 // unit, default, range and meaning, so that the parser, `netchannel config` and the README cannot
 // disagree.
 //
-// No file at all is a valid configuration: everything that is left at its default is taken from the
-// interface (stack/interface_facts.h). An unknown key, a wrong type or a value out of range is an
-// error that names the key, the line and what is allowed.
+// No file at all is a valid configuration: addresses, MTU and queues that are left at their default
+// are the interface's (stack/host_config.h, netdriver/xdp/interface.h). An unknown key, a wrong
+// type or a value out of range is an error that names the key, the line and what is allowed.
 //
 // Thread: none, values. Units: in the name of each field.
 #pragma once
