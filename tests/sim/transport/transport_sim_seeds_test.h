@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which seeds the runs use; set from the command line.
+// Which seeds the runs use; set from the command line and the environment.
 #pragma once
 
 #include <cstdint>
