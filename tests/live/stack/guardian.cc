@@ -20,7 +20,7 @@ for path in /run/netns/"$1"*; do
   nsenter --net="$path" "$NETCHANNEL_SCRIPTS/teardown.sh" ncx0
   ip netns delete "${path##*/}"
 done
-rm -rf "$2"
+[ -z "$2" ] || rm -rf "$2"
 )";
 
 }  // namespace

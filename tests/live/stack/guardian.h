@@ -9,7 +9,7 @@
 
 namespace netchannel::test {
 
-// `directory` is removed too. Once a program, before its first namespace.
+// `directory` is removed too, unless it is empty. Once a program, before its first namespace.
 void StartGuardian(const std::string& directory);
 
 }  // namespace netchannel::test

@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "../stack/guardian.h"
 #include "namespace_pair.h"
 #include "netdriver/xdp/xdp_device.h"
 #include "test_traffic.h"
@@ -23,6 +24,7 @@ class LiveTest : public testing::Test {
 
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "needs root, for network namespaces and BPF";
+    [[maybe_unused]] static const bool once = (StartGuardian(""), true);
   }
 
   void MakeLink(int mtu, int queues = 2) {
