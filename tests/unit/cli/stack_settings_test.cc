@@ -97,5 +97,14 @@ TEST_F(StackSettingsTest, NamesTheLineOfAFileThatIsNotToml) {
       << settings.status().message();
 }
 
+// The stack is given a copy in memory, whose name and lines would mean nothing.
+TEST_F(StackSettingsTest, NamesTheUsersFileAndItsLineUnderSettings) {
+  WriteFile("# A comment.\n[session]\npacing = true\n# Another.\nmtu = -1\n");
+  const auto settings = StackSettings::Make(With({"session.channels=2"}, path_));
+  ASSERT_FALSE(settings.ok());
+  EXPECT_EQ(settings.status().message().find(path_ + ":5: session.mtu: must be"), 0u)
+      << settings.status().message();
+}
+
 }  // namespace
 }  // namespace netchannel::cli
