@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "device_fixture.h"
 #include "netdriver/xdp/pins.h"
 
@@ -36,6 +37,14 @@ class SetupScriptsTest : public LiveTest {
   std::string Pins(int end) {
     const InNamespace inside(*pair_, end);
     return xdp::PinDirectory(NamespacePair::kInterface).value_or("");
+  }
+
+  static std::string TooManyAddresses() {
+    std::string arguments;
+    for (int i = 0; i <= NC_MAX_ADDRESSES; ++i) {
+      arguments += absl::StrCat(" --address 10.98.", 1 + i / 256, ".", i % 256);
+    }
+    return arguments;
   }
 
   void MustSetup(int end, const std::string& arguments = "") {
@@ -143,6 +152,22 @@ TEST_F(SetupScriptsTest, VethWithFewerReceiveQueuesThanItsPeerTransmitsIsExplain
   EXPECT_EQ(result.status, 1);
   EXPECT_THAT(result.output, HasSubstr("numrxqueues"));
   EXPECT_FALSE(std::filesystem::exists(Pins(kA)));
+}
+
+TEST_F(SetupScriptsTest, MoreAddressesThanTheMapHoldsLeaveNothing) {
+  ASSERT_NO_FATAL_FAILURE(MakeLink(1500));
+  const CommandResult result = pair_->Setup(kA, TooManyAddresses());
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.output, HasSubstr("the map holds"));
+  EXPECT_EQ(AttachedProgram(kA), 0u);
+  EXPECT_FALSE(std::filesystem::exists(Pins(kA)));
+}
+
+TEST_F(SetupScriptsTest, MoreAddressesThanTheMapHoldsLeaveWhatWasAttached) {
+  ASSERT_NO_FATAL_FAILURE(MakeLinkAndSetup(1500));
+  const uint32_t program = AttachedProgram(kA);
+  EXPECT_EQ(pair_->Setup(kA, TooManyAddresses()).status, 1);
+  EXPECT_EQ(AttachedProgram(kA), program);
 }
 
 TEST_F(SetupScriptsTest, IpNetnsExecIsRefusedWithTheCure) {

@@ -341,10 +341,13 @@ absl::StatusOr<AttachResult> Attach(const AttachOptions& options) {
     }
   }
   auto addresses = InsertAddresses(options, *directory);
-  if (!addresses.ok()) return addresses.status();
-  result.addresses = *std::move(addresses);
   const auto attachment = ReadAttachmentMap(*directory);
-  if (!attachment.ok()) return attachment.status();
+  if (!addresses.ok() || !attachment.ok()) {
+    // What was attached before stays so.
+    if (!occupancy.ours) static_cast<void>(Detach(options.ifname));
+    return addresses.ok() ? attachment.status() : addresses.status();
+  }
+  result.addresses = *std::move(addresses);
   result.attachment = *attachment;
   return result;
 }
