@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Prepares an interface for NetChannel: loads the XDP program, attaches it and pins its maps. Safe to run
-# again: what is attached stays attached. scripts/teardown.sh undoes it.
+# again: what is attached stays attached. scripts/teardown.sh undoes it, but for one thing: a BPF file system that was
+# mounted stays mounted, because others may have pinned there since; most hosts mount it when they start.
 #
 # For an interface in another network namespace run it inside, with this one's mounts:
 #   nsenter --net=/run/netns/NAME scripts/setup.sh IFACE
@@ -93,6 +94,11 @@ fi
 
 if [[ -n $user ]]; then
   # The way there must be open too: bpffs is mounted for root alone.
-  chmod o+x "$bpffs" "$(dirname "$pins")"
+  chmod o+x "$(dirname "$pins")"
+  if [[ $(stat -c %a "$bpffs") != *[1357] ]]; then
+    mkdir -p "$run_dir"
+    touch "$(closed_mark "$bpffs")"
+    chmod o+x "$bpffs"
+  fi
   chown -R "$user" "$pins"
 fi

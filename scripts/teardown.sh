@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Undoes scripts/setup.sh: detaches NetChannel's XDP program from an interface and removes its pins. Other XDP
-# programs stay. Safe to run again, and when nothing is set up.
+# programs stay, and so does the BPF file system. Safe to run again, and when nothing is set up.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -24,5 +24,13 @@ loader=$(find_loader)
 mark=$run_dir/$(basename "$("$loader" pins "$1")").rxvlan
 if [[ -e $mark ]]; then
   ethtool -K "$1" rxvlan on 2>/dev/null || true # the interface may be gone
+  rm -f "$mark"
+fi
+
+# With the last interface nobody needs the way to the pins.
+bpffs=${NETCHANNEL_BPFFS:-/sys/fs/bpf}
+mark=$(closed_mark "$bpffs")
+if [[ -e $mark && ! -e $bpffs/netchannel ]]; then
+  chmod o-x "$bpffs" 2>/dev/null || true # it may be gone
   rm -f "$mark"
 fi

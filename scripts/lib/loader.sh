@@ -7,7 +7,12 @@
 # shellcheck disable=SC2034 # used by those who source this
 run_dir=/run/netchannel
 
-# Prints its path. In a build directory, or installed.
+# The file that says that setup.sh has opened a BPF file system to others than root.
+closed_mark() { # BPFFS
+  echo "$run_dir/bpffs${1//\//-}.closed"
+}
+
+# Prints the path of netchannel-xdp. In a build directory, or installed.
 find_loader() {
   local in_build=userspace/netdriver/xdp/netchannel-xdp candidate
   local builds=("$here/../build-release" "$here/../build")

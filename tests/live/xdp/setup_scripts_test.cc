@@ -170,6 +170,25 @@ TEST_F(SetupScriptsTest, MoreAddressesThanTheMapHoldsLeaveWhatWasAttached) {
   EXPECT_EQ(AttachedProgram(kA), program);
 }
 
+// In mounts of its own, which end with the command.
+TEST_F(SetupScriptsTest, TeardownClosesTheBpfFileSystemThatSetupOpened) {
+  ASSERT_NO_FATAL_FAILURE(MakeLink(1500));
+  const CommandResult result = pair_->RunIn(kA, R"(unshare --mount sh -ec '
+    mount -t tmpfs none /run
+    export NETCHANNEL_BPFFS=/run/bpf
+    mkdir $NETCHANNEL_BPFFS
+    mount -t bpf -o mode=1700 bpf $NETCHANNEL_BPFFS
+    $NETCHANNEL_SCRIPTS/setup.sh ncx0 --user nobody
+    stat -c "open %a" $NETCHANNEL_BPFFS
+    $NETCHANNEL_SCRIPTS/teardown.sh ncx0
+    stat -c "closed %a" $NETCHANNEL_BPFFS
+    ls -A /run/netchannel
+    echo end
+  ')");
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_THAT(result.output, AllOf(HasSubstr("open 1701\n"), HasSubstr("closed 1700\nend\n")));
+}
+
 TEST_F(SetupScriptsTest, IpNetnsExecIsRefusedWithTheCure) {
   ASSERT_NO_FATAL_FAILURE(MakeLink(1500));
   const CommandResult result = RunCommand("ip netns exec " + pair_->name(kA) +
