@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <vector>
 
 #include "cli/bench/harness.h"
 #include "cli/bench/raw.h"
@@ -31,7 +32,10 @@ constexpr WorkloadFlags kWorkloads[] = {
 
 void AddWorkload(CLI::App& bench, const WorkloadFlags& flags, BenchOptions& options) {
   CLI::App* const command = bench.add_subcommand(flags.name, flags.help);
-  AddEndpointFlags(*command, options.endpoint, {"netchannel", "tcp", "raw"});
+  std::vector<std::string> transports = {"netchannel", "tcp", "raw"};
+  // Connections that are idle have no requests.
+  if (flags.workload != Workload::kIdle) transports.insert(transports.begin() + 2, "tcp-uring");
+  AddEndpointFlags(*command, options.endpoint, transports);
   auto* const server =
       command->add_flag("--server", options.server, "serve until interrupted, or --once");
   command->add_flag("--once", options.once, "serve one measurement and exit")->needs(server);

@@ -36,8 +36,9 @@ void AddEndpointFlags(CLI::App& command, EndpointOptions& options,
                   "channels of each class, session.channels (netchannel)")
       ->check(CLI::Range(1, wire::kMaxChannels / kAppClasses));
   command.add_option("--congestion", options.congestion,
-                     "TCP_CONGESTION, for example cubic (tcp); session.congestion (netchannel)");
-  command.add_flag("--nodelay", options.nodelay, "TCP_NODELAY (tcp)");
+                     "TCP_CONGESTION, for example cubic (tcp, tcp-uring); session.congestion "
+                     "(netchannel)");
+  command.add_flag("--nodelay", options.nodelay, "TCP_NODELAY (tcp, tcp-uring)");
   command.add_flag("--spin", options.spin, "blocking calls spin instead of sleeping");
   command.add_option("--cpu", options.cpu, "run on this CPU only")
       ->check(CLI::Range(0, CPU_SETSIZE - 1));
@@ -46,7 +47,8 @@ void AddEndpointFlags(CLI::App& command, EndpointOptions& options,
 }
 
 absl::Status PrepareEndpoint(const EndpointOptions& options) {
-  if (options.over != "tcp" && options.interface.empty() && options.config_path.empty()) {
+  const bool kernel_tcp = options.over == "tcp" || options.over == "tcp-uring";
+  if (!kernel_tcp && options.interface.empty() && options.config_path.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("--over ", options.over, " needs --interface, prepared by scripts/setup.sh"));
   }

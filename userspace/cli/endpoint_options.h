@@ -11,7 +11,7 @@
 namespace netchannel::cli {
 
 struct EndpointOptions {
-  std::string over = "netchannel";    // netchannel, tcp, raw
+  std::string over = "netchannel";    // netchannel, tcp, tcp-uring, raw
   std::string interface;              // netchannel and raw
   std::string config_path;            // netchannel
   std::vector<std::string> settings;  // netchannel: SECTION.KEY=VALUE, each wins over the file
@@ -19,8 +19,8 @@ struct EndpointOptions {
   uint16_t port = 7000;               // of the virtual or TCP socket
   std::string app_class = "throughput";
   uint32_t channels = 0;    // 0: what the configuration says
-  std::string congestion;   // tcp only; empty: the kernel's default
-  bool nodelay = false;     // tcp only
+  std::string congestion;   // tcp, tcp-uring; empty: the kernel's default
+  bool nodelay = false;     // tcp, tcp-uring
   bool spin = false;        // blocking calls spin
   int cpu = -1;             // -1: not pinned
   uint32_t queue = 0;       // raw only

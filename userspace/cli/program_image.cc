@@ -174,6 +174,14 @@ bool IsPrivileged(const std::string& path, std::string* detail) {
   return true;
 }
 
+// The command that asks has io_uring calls too, for `bench --over tcp-uring` alone.
+bool IsThisCommand(const std::string& path) {
+  struct stat asked {
+  }, own{};
+  return stat(path.c_str(), &asked) == 0 && stat("/proc/self/exe", &own) == 0 &&
+         asked.st_dev == own.st_dev && asked.st_ino == own.st_ino;
+}
+
 absl::StatusOr<std::string> FindInPath(const std::string& name) {
   if (name.find('/') != std::string::npos) return name;
   const char* path = getenv("PATH");
@@ -220,6 +228,10 @@ absl::StatusOr<ProgramImage> InspectProgram(const std::string& name) {
           absl::StrCat(*path, ": neither an ELF program nor a script that names its interpreter"));
     }
     Classify(elf, &image);
+    if (image.reach == Reach::kIoUring && IsThisCommand(*path)) {
+      image.reach = Reach::kLibc;
+      image.detail = "this command, which has an io_uring only in bench --over tcp-uring";
+    }
     std::string privilege;
     if (IsPrivileged(*path, &privilege)) {
       image.reach = Reach::kPrivileged;

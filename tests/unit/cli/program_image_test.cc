@@ -162,6 +162,18 @@ TEST_F(ProgramImageTest, AUserOfIoUringIsNamed) {
   EXPECT_EQ(Inspect(program).reach, Reach::kIoUring);
 }
 
+// This program has liburing in it, as the command has: it is the command as far as it can see.
+TEST_F(ProgramImageTest, TheCommandItselfPassesThroughLibcWhereItsCopyWouldNot) {
+  const auto command = InspectProgram("/proc/self/exe");
+  ASSERT_TRUE(command.ok()) << command.status();
+  EXPECT_EQ(command->reach, Reach::kLibc) << command->detail;
+  const std::string copy = folder_ + "/copy";
+  std::filesystem::copy_file("/proc/self/exe", copy);
+  const auto image = InspectProgram(copy);
+  ASSERT_TRUE(image.ok()) << image.status();
+  EXPECT_EQ(image->reach, Reach::kIoUring) << image->detail;
+}
+
 TEST_F(ProgramImageTest, ASetuidOrSetgidProgramIsNamed) {
   const std::string path = Write("privileged", Program{}.Build());
   for (const auto& [mode, word] :

@@ -55,8 +55,9 @@ absl::Status CheckRequest(const Request& request);
 
 template <typename T>
 absl::Status SendValue(ByteStream& stream, const T& value) {
-  return SendAll(stream,
-                 absl::MakeConstSpan(reinterpret_cast<const std::byte*>(&value), sizeof(T)));
+  const auto bytes = absl::MakeConstSpan(reinterpret_cast<const std::byte*>(&value), sizeof(T));
+  if (auto status = SendAll(stream, bytes); !status.ok()) return status;
+  return stream.Flush();
 }
 template <typename T>
 absl::StatusOr<T> ReceiveValue(ByteStream& stream) {

@@ -24,7 +24,7 @@ absl::StatusOr<Progress> SendOneWay(ByteStream& stream, const Request& request) 
   Progress done;
   const Time start = Now();
   while (rule.Next()) {
-    if (auto status = SendAll(stream, buffer); !status.ok()) return status;
+    if (auto status = SendAllInPlace(stream, buffer); !status.ok()) return status;
     done.bytes += buffer.size();
   }
   done.time = Now() - start;
@@ -38,7 +38,7 @@ absl::StatusOr<Progress> ReceiveOneWay(ByteStream& stream, const Request& reques
   Progress done;
   Time first;
   for (;;) {
-    const ssize_t received = stream.Receive(absl::MakeSpan(buffer));
+    const ssize_t received = stream.ReceiveInPlace(absl::MakeSpan(buffer));
     if (received == 0) break;
     if (received < 0) {
       if (errno == EINTR && !InterruptRequested()) continue;

@@ -11,14 +11,18 @@ namespace netchannel::cli {
 
 absl::StatusOr<std::unique_ptr<Transport>> OpenTransport(const EndpointOptions& options) {
   if (options.over == "tcp") return OpenTcpTransport(options);
+  if (options.over == "tcp-uring") return OpenTcpUringTransport(options);
   if (options.over == "netchannel") return OpenNetchannelTransport(options);
   return absl::InvalidArgumentError(
-      absl::StrCat("--over ", options.over, ": use netchannel or tcp here"));
+      absl::StrCat("--over ", options.over, ": use netchannel, tcp or tcp-uring here"));
 }
 
-absl::Status SendAll(ByteStream& stream, absl::Span<const std::byte> data) {
+namespace {
+
+template <typename SendSome>
+absl::Status SendAllBy(SendSome send, absl::Span<const std::byte> data) {
   while (!data.empty()) {
-    const ssize_t sent = stream.Send(data);
+    const ssize_t sent = send(data);
     if (sent < 0) {
       if (errno == EINTR && !InterruptRequested()) continue;
       return ErrnoError("send");
@@ -26,6 +30,16 @@ absl::Status SendAll(ByteStream& stream, absl::Span<const std::byte> data) {
     data.remove_prefix(static_cast<size_t>(sent));
   }
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status SendAll(ByteStream& stream, absl::Span<const std::byte> data) {
+  return SendAllBy([&](auto rest) { return stream.Send(rest); }, data);
+}
+
+absl::Status SendAllInPlace(ByteStream& stream, absl::Span<const std::byte> data) {
+  return SendAllBy([&](auto rest) { return stream.SendInPlace(rest); }, data);
 }
 
 absl::Status ReceiveAll(ByteStream& stream, absl::Span<std::byte> room) {

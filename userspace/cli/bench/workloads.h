@@ -20,11 +20,11 @@ struct Progress {
   Duration time;
 };
 
-// One way (stream.cc): writes of `size` bytes of one warm buffer, one Send each.
+// One way (stream.cc): writes of `size` bytes of one warm buffer, one SendInPlace each.
 absl::StatusOr<Progress> SendOneWay(ByteStream& stream, const Request& request);
 // Reads until the end; time counts from the first byte to the last. Messages are read into 64 KiB
 // as they come, many in one call, as a program with a parser does; a stream into a buffer of its
-// write size.
+// write size. A stack that has receive buffers of its own uses those for both.
 absl::StatusOr<Progress> ReceiveOneWay(ByteStream& stream, const Request& request);
 
 // Round trips (pingpong.cc): the time of each goes into `round_trips`, in nanoseconds.
