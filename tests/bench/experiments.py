@@ -57,7 +57,7 @@ def measure_experiment(context, name):
     plan = PLANS[name]
     experiment = Experiment(name, plan.title, plan.x_axis, list(plan.metrics), plan.how, plan.paper,
                             list(plan.quick_xs if context.quick else plan.xs), list(SYSTEMS),
-                            not_measured=unavailable(context))
+                            not_measured=unavailable(context, plan.own_programs))
     systems = [system for system in SYSTEMS if system not in experiment.not_measured]
     started = time.monotonic()
     for x in experiment.xs:

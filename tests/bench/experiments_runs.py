@@ -11,7 +11,7 @@ import long_flow
 import redis_runs
 import scaling
 from experiments_results import Metric
-from experiments_systems import CHANNELS, XDP, bench, place
+from experiments_systems import CHANNELS, XDP, bench, over, place
 from quotas import Shares, threads_of
 from topology import Link
 
@@ -30,6 +30,7 @@ class Plan:
     xs: tuple
     quick_xs: tuple
     at: object  # (context, x, system) -> a context manager of a function that measures one run: metric -> value
+    own_programs: bool = True  # netchannel bench, which can drive an io_uring
 
 
 @contextlib.contextmanager
@@ -90,7 +91,7 @@ def messages_at(context, channels, system):
 
 def side_by_side(context, where, streams):
     """isolation's programs in a place of any system."""
-    programs = isolation.OverKernel(where) if isinstance(where, Link) else isolation.OverDaemons(where)
+    programs = isolation.OverKernel(where, over(where)) if isinstance(where, Link) else isolation.OverDaemons(where)
     return isolation.together(context.binary, programs, streams, True, context.seconds)
 
 
@@ -164,8 +165,8 @@ PLANS = {
         f"One connection, large writes, MTU {JUMBO_MTU}; TSO, GSO and GRO on except over AF_XDP, which has none. Each "
         f"copy worker of the sender has {long_flow.SHARE_PERCENT} % of a core (cgroup quota), and nobody else copies "
         "there, so that 8 workers fit on 2 cores: the shape of the curve is what counts. The stack's other threads "
-        "have no quota. Kernel TCP and MPTCP have no copy workers: the sending thread has one such share for copying "
-        "and everything else, so their height cannot be compared with NetChannel's.",
+        "have no quota. Kernel TCP, also with io_uring, and MPTCP have no copy workers: the sending thread has one "
+        "such share for copying and everything else, so their height cannot be compared with NetChannel's.",
         "In the paper one application thread fills the link as copy threads are added, and Linux stays at what one "
         "core copies.",
         (1, 2, 3, 4, 6, 8), (1, 2, 4), long_flow_at),
@@ -175,8 +176,9 @@ PLANS = {
         f"One connection, messages of {scaling.MESSAGE} B, MTU {MTU}, TSO, GSO and GRO off. Over AF_XDP each channel "
         f"has a thread with {scaling.SHARE_PERCENT} % of a core (cgroup quota) that does the kernel's part of sending; "
         "the stack's thread, which builds packets, has no quota and does not sleep. Over TCP channels one thread of "
-        "the stack serves all channels, and has one share. The sending thread of kernel TCP and MPTCP has one share "
-        "for everything. So 8 shares fit on 2 cores; the shapes of the curves are what counts, and the heights of "
+        "the stack serves all channels, and has one share. The sending thread of kernel TCP, also with io_uring, and "
+        "MPTCP has one share for everything; with io_uring it hands up to 64 sends to the kernel in one call, one a "
+        "message. So 8 shares fit on 2 cores; the shapes of the curves are what counts, and the heights of "
         "different systems cannot be compared. Each run of NetChannel starts its daemons anew.",
         "In the paper the rate grows nearly linearly with channels and their cores, for one application thread, which "
         "Linux cannot do.",
@@ -196,8 +198,8 @@ PLANS = {
         "programs' start included, by /proc/stat, so nothing else may run. The paper's four: one long flow with "
         f"nothing scaled; with 2 copy workers; messages of {scaling.MESSAGE} B over 2 channels (MPTCP: subflows), over "
         f"AF_XDP with a thread each; and one ping-pong beside {BESIDE} streams. MTU {JUMBO_MTU} with TSO, GSO and GRO "
-        f"on except over AF_XDP, which has none; for messages {MTU} and off. No quotas. Kernel TCP and MPTCP have no "
-        "copy workers, and kernel TCP no channels: the same work as it is.",
+        f"on except over AF_XDP, which has none; for messages {MTU} and off. No quotas. Kernel TCP, also with "
+        "io_uring, and MPTCP have no copy workers, and kernel TCP no channels: the same work as it is.",
         "In the paper NetChannel's throughput per core is some 7 to 12 % below that of Linux.",
         tuple(OVERHEADS), tuple(OVERHEADS), overhead_at),
     "redis": Plan(
@@ -207,5 +209,5 @@ PLANS = {
         f"4 KB, 95 % GET. MTU {MTU}, TSO, GSO and GRO off. No quotas.",
         "The paper's figure has Redis's latency and throughput for growing queue depths, with 8 client threads and "
         "values of 4 KB, on a machine with more cores.",
-        (1, 4, 16, 64), (1, 16), redis_at),
+        (1, 4, 16, 64), (1, 16), redis_at, own_programs=False),
 }

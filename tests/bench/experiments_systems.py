@@ -4,7 +4,7 @@ inside(end, *command), as a Link has."""
 import socket
 
 from daemons import Daemons, bench_run
-from measure import measure
+from measure import measure, start, stop, wait_ready
 from topology import Link, run
 
 XDP = "NetChannel over AF_XDP"
@@ -15,6 +15,10 @@ MPTCP = "MPTCP"
 SYSTEMS = (XDP, CHANNELS, TCP, URING, MPTCP)
 
 KERNEL_FLAGS = ("--nodelay", "--congestion", "cubic")
+
+
+class UringLink(Link):
+    """A Link on which bench() drives its sockets by an io_uring."""
 
 
 class MptcpLink(Link):
@@ -58,9 +62,31 @@ def why_no_mptcp(context):
     return None
 
 
-def unavailable(context):
-    """System -> why it cannot be measured here."""
-    reasons = {URING: "the measuring programs make no io_uring calls: netchannel bench has no such transport"}
+def why_no_start(server):
+    """What the command says when it does not become a server that is ready; it is stopped again."""
+    with start(server) as process:
+        try:
+            wait_ready(process)
+        except RuntimeError as error:
+            return str(error)
+        finally:
+            stop(process)
+    return None
+
+
+def why_no_uring(context):
+    """In a network namespace of its own: nobody can connect."""
+    return why_no_start(["unshare", "--net", context.binary, "bench", "stream", "--over", "tcp-uring", "--server"])
+
+
+def unavailable(context, own_programs):
+    """System -> why it cannot be measured here. `own_programs`: what is measured is netchannel bench, and not programs
+    as they are, which make the calls that they make."""
+    reasons = {}
+    if not own_programs:
+        reasons[URING] = "the programs have no io_uring of their own"
+    elif (reason := why_no_uring(context)) is not None:
+        reasons[URING] = reason
     if (reason := why_no_mptcp(context)) is not None:
         reasons[MPTCP] = reason
     return reasons
@@ -74,12 +100,19 @@ def place(context, system, mtu, offloads=False, settings=(), subflows=1):
         return Daemons(context.binary, mtu, settings, over_tcp=True, offloads=offloads)
     if system == TCP:
         return Link(mtu, offloads=offloads)
+    if system == URING:
+        return UringLink(mtu, offloads=offloads)
     return MptcpLink(mptcp_library(context), mtu, offloads, subflows)
 
 
+def over(link):
+    """How `netchannel bench` is to use the link's TCP."""
+    return "tcp-uring" if isinstance(link, UringLink) else "tcp"
+
+
 def bench(context, where, workload, client=(), on_client=None):
-    """`netchannel bench` in the place, over what its TCP sockets are there."""
+    """`netchannel bench` in the place, over what its TCP sockets are there, and as the system drives them."""
     if isinstance(where, Daemons):
         return bench_run(context.binary, where, workload, client=client, seconds=context.seconds)
-    return measure(context.binary, where, workload, "tcp", both=KERNEL_FLAGS, client=client, seconds=context.seconds,
-                   on_client=on_client)
+    return measure(context.binary, where, workload, over(where), both=KERNEL_FLAGS, client=client,
+                   seconds=context.seconds, on_client=on_client)

@@ -3,14 +3,18 @@ import argparse
 import contextlib
 import io
 import json
+import sys
 import unittest
+from unittest import mock
 from xml.etree import ElementTree
 
+import experiments_systems
 from experiments import measure_at
 from experiments_page import page
 from experiments_plot import Axes, linear_ticks, log_ticks
 from experiments_results import Experiment, Metric, to_json
-from experiments_runs import Plan
+from experiments_runs import PLANS, Plan
+from experiments_systems import TCP, URING, UringLink, over, place, unavailable, why_no_start
 
 MACHINE = {"cpu": "Made-up <CPU> & more", "cores": 2}
 METRICS = (Metric("goodput", "Gbit/s"), Metric("P99", "us", True))
@@ -143,6 +147,34 @@ class Runs(unittest.TestCase):
         experiment = self.measured(broken_at_start=True)
         self.assertEqual(experiment.failures, ["bad at 2: no place"])
         self.assertEqual(len(experiment.rows), 1)
+
+
+class Systems(unittest.TestCase):
+    def unavailable(self, plan, refusal):
+        with mock.patch.object(experiments_systems, "why_no_uring", lambda _: refusal), \
+                mock.patch.object(experiments_systems, "why_no_mptcp", lambda _: None):
+            return unavailable(argparse.Namespace(), plan.own_programs)
+
+    def test_io_uring_is_measured_by_programs_of_our_own(self):
+        for name in ("long-flow", "short-messages", "isolation", "overhead"):
+            self.assertEqual(self.unavailable(PLANS[name], None), {})
+
+    def test_redis_has_none(self):
+        self.assertEqual(list(self.unavailable(PLANS["redis"], None)), [URING])
+
+    def test_a_kernel_that_refuses_it_is_the_reason(self):
+        self.assertEqual(self.unavailable(PLANS["isolation"], "not permitted"), {URING: "not permitted"})
+
+    def test_only_its_link_is_used_by_io_uring(self):
+        places = {system: place(argparse.Namespace(), system, 1500) for system in (TCP, URING)}
+        self.assertIsInstance(places[URING], UringLink)
+        self.assertEqual({system: over(link) for system, link in places.items()}, {TCP: "tcp", URING: "tcp-uring"})
+
+    def test_what_does_not_start_says_why_and_what_does_is_stopped(self):
+        refuses = "import sys; sys.exit('netchannel: io_uring_setup: not permitted')"
+        self.assertIn("io_uring_setup: not permitted", why_no_start([sys.executable, "-c", refuses]))
+        serves = "import time; print('ready', flush=True); time.sleep(60)"
+        self.assertIsNone(why_no_start([sys.executable, "-c", serves]))
 
 
 if __name__ == "__main__":

@@ -23,24 +23,22 @@ LATENCY_TARGETS = {"p50_us": 2.0, "p99_us": 0.5, "p999_us": 0.2}
 PROMISED = (4, 8)
 KEPT_SHARE = 0.88  # of the streams' rate without the ping-pong
 
-COMMON = ("--over", "tcp", "--nodelay")
-
 
 class OverDaemons:
     """Where the programs run: their class is said by `netchannel run`, or by nobody."""
 
     def __init__(self, daemons, classes=True):
         self.daemons, self.classes = daemons, classes
-        self.flags = ()
+        self.flags = ("--over", "tcp", "--nodelay")
 
     def inside(self, end, app_class, *command):
         return self.daemons.inside(end, *command, flags=("--class", app_class) if self.classes else ())
 
 
 class OverKernel:
-    def __init__(self, link):
+    def __init__(self, link, over="tcp"):
         self.link = link
-        self.flags = ("--congestion", "cubic")
+        self.flags = ("--over", over, "--nodelay", "--congestion", "cubic")
 
     def inside(self, end, _, *command):
         return self.link.inside(end, *command)
@@ -51,7 +49,7 @@ class Pair:
 
     def __init__(self, binary, place, workload, app_class, port, client):
         self.place, self.app_class = place, app_class
-        self.common = (binary, "bench", workload, *COMMON, *place.flags, "--port", port)
+        self.common = (binary, "bench", workload, *place.flags, "--port", port)
         self.client_flags = client
         self.client = None
 

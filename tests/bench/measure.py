@@ -9,6 +9,8 @@ import time
 import topology
 
 START_SECONDS = 30  # for a server to say "ready"
+# What needs no interface that is set up.
+OVER_KERNEL = ("tcp", "tcp-uring")
 GRACE_SECONDS = 60  # beyond the measured time, before a run counts as hung
 
 
@@ -26,7 +28,7 @@ def measure(binary, link, workload, over, both=(), client=(), ends=Ends(), secon
     """Server at end a, client at b. `both` goes to both ends, `client` to the client alone. `on_client`: is called with
     the client's process when it has started."""
     common = [binary, "bench", workload, "--over", over, *both]
-    if over != "tcp":
+    if over not in OVER_KERNEL:
         commands = {end: [*common, "--interface", link.interface(end)] for end in "ab"}
     else:
         commands = {end: common for end in "ab"}
