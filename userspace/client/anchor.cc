@@ -26,7 +26,7 @@ int MakeAnchor(nc_socket* socket) {
     error = errno;
     close(ends[0]);
     close(ends[1]);
-  } else if (!socket->home->link->SendAnchor(socket->index, ends[1])) {
+  } else if (!socket->home->link->SendAnchor(socket->index, ends[1], ipc::SocketCookie(ends[0]))) {
     error = ENETDOWN;
     close(ends[0]);
   }

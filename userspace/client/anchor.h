@@ -8,7 +8,7 @@
 // The daemon's end is bound to an abstract name that says which socket it is (ipc/anchor_name.h),
 // so that a process that finds the descriptor open, or is sent it, can ask for the name of its
 // peer. The name is no secret and gives no right: to use the region one must show the descriptor
-// itself.
+// itself, which the daemon knows by its socket's cookie.
 //
 // Thread: any.
 #pragma once

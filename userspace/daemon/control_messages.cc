@@ -38,13 +38,6 @@ bool IsEventFd(int fd) {
   return length > 0 && absl::string_view(target, static_cast<size_t>(length)) == kName;
 }
 
-// Whether `presented` is the other end of `end`: what goes in here comes out there.
-bool IsOtherEnd(int end, int presented, uint64_t nonce) {
-  if (send(end, &nonce, sizeof(nonce), MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(nonce)) return false;
-  uint64_t came = ~nonce;
-  return recv(presented, &came, sizeof(came), MSG_DONTWAIT) == sizeof(came) && came == nonce;
-}
-
 template <typename Message>
 const Message* As(const void* bytes, size_t size) {
   return size == sizeof(Message) ? static_cast<const Message*>(bytes) : nullptr;
@@ -65,8 +58,7 @@ bool ControlServer::OnMessage(Time now, Connection& connection, const void* byte
   switch (*static_cast<const ipc::ControlType*>(bytes)) {
     case ipc::ControlType::kAnchor: {
       const auto* anchor = As<ipc::AnchorMessage>(bytes, size);
-      return anchor != nullptr &&
-             OnAnchor(*connection.region, anchor->slot, std::move(received.fds[0]));
+      return anchor != nullptr && OnAnchor(*connection.region, *anchor, std::move(received.fds[0]));
     }
     case ipc::ControlType::kWaitSet: {
       const auto* wait_set = As<ipc::WaitSetMessage>(bytes, size);
@@ -162,10 +154,11 @@ ControlServer::ClientRegion* ControlServer::RegionOfAnchor(int anchor) const {
   if (!name) return nullptr;
   for (const auto& [number, region] : regions_) {
     if (region->id != name->region_id) continue;
-    const bool is_ours = name->slot < region->anchors.size() &&
-                         region->anchors[name->slot].valid() &&
-                         IsOtherEnd(region->anchors[name->slot].get(), anchor, parts_.rng->Next());
-    return is_ours ? region.get() : nullptr;
+    if (name->slot >= region->anchors.size()) return nullptr;
+    const Anchor& known = region->anchors[name->slot];
+    const bool is_other_end =
+        known.end.valid() && known.cookie != 0 && known.cookie == ipc::SocketCookie(anchor);
+    return is_other_end ? region.get() : nullptr;
   }
   return nullptr;
 }
@@ -205,7 +198,9 @@ void ControlServer::WriteStatus(Time now) {
   status_again_ = now + Duration::Nanos(took.nanos() * kStatusRest);
 }
 
-bool ControlServer::OnAnchor(ClientRegion& region, uint32_t slot, UniqueFd end) {
+bool ControlServer::OnAnchor(ClientRegion& region, const ipc::AnchorMessage& message,
+                             UniqueFd end) {
+  const uint32_t slot = message.slot;
   if (slot >= region.memory.view().socket_count() || !IsSocket(end.get())) return false;
   // Of a socket that is no more: its descriptor ends with ours.
   if (!bridge_->Holds(region.owner, slot)) return true;
@@ -213,12 +208,12 @@ bool ControlServer::OnAnchor(ClientRegion& region, uint32_t slot, UniqueFd end) 
   // The end of the other side is always told.
   if (!Watch(end.get(), 0, tag.Pack())) return false;
   if (slot >= region.anchors.size()) region.anchors.resize(slot + 1);
-  if (region.anchors[slot].valid()) {
-    Unwatch(region.anchors[slot].get());
+  if (region.anchors[slot].end.valid()) {
+    Unwatch(region.anchors[slot].end.get());
   } else {
     ++region.anchor_count;
   }
-  region.anchors[slot] = std::move(end);
+  region.anchors[slot] = {std::move(end), message.cookie};
   return true;
 }
 

@@ -180,7 +180,7 @@ void ControlServer::CloseConnection(Time now, uint32_t number) {
   --region->connections;
   if (connection->founder) {
     for (const uint32_t slot : bridge_->HeldSlots(region->owner)) {
-      const bool anchored = slot < region->anchors.size() && region->anchors[slot].valid();
+      const bool anchored = slot < region->anchors.size() && region->anchors[slot].end.valid();
       if (!anchored) bridge_->CloseSlot(now, region->owner, slot);
     }
   }
@@ -191,12 +191,12 @@ void ControlServer::OnAnchorEnd(Time now, uint32_t number, uint32_t slot) {
   const auto found = regions_.find(number);
   if (found == regions_.end() || slot >= found->second->anchors.size()) return;
   ClientRegion& region = *found->second;
-  UniqueFd& anchor = region.anchors[slot];
+  UniqueFd& end = region.anchors[slot].end;
   // The event may be that of an anchor that this one has taken the place of.
   std::byte none;
-  if (!anchor.valid() || recv(anchor.get(), &none, 1, MSG_PEEK | MSG_DONTWAIT) != 0) return;
-  Unwatch(anchor.get());
-  anchor = UniqueFd();
+  if (!end.valid() || recv(end.get(), &none, 1, MSG_PEEK | MSG_DONTWAIT) != 0) return;
+  Unwatch(end.get());
+  region.anchors[slot] = {};
   --region.anchor_count;
   bridge_->CloseSlot(now, region.owner, slot);
   ReleaseIfUnused(now, region);
@@ -222,8 +222,8 @@ void ControlServer::RemoveRegion(Time now, uint32_t owner) {
     at = next;
   }
   Unwatch(region->doorbell.get());
-  for (const UniqueFd& anchor : region->anchors) {
-    if (anchor.valid()) Unwatch(anchor.get());
+  for (const Anchor& anchor : region->anchors) {
+    if (anchor.end.valid()) Unwatch(anchor.end.get());
   }
   bridge_->RemoveApplication(now, owner);
   parts_.guardian->RemoveRegion(region->number, was_used);

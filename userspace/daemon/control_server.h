@@ -15,7 +15,9 @@
 // Trust: every message and descriptor is checked; a connection that breaks the protocol is closed.
 // Connections that have not said what they want have kPatience. A user has at most
 // kMaxStrangersOfUser of these and max_connections in all; what is beyond is refused, so that
-// nobody takes the descriptors of others. What a descriptor of ours names may live on in its
+// nobody takes the descriptors of others. An anchor that is presented is looked at, and neither it
+// nor the pair that it claims to be of is read or written: its name can be forged, its cookie not.
+// What a descriptor of ours names may live on in its
 // sender's hands, so each is taken out of the epoll before it is closed. Whatever comes, a Poll
 // takes at most kMessagesAPoll messages; the rest waits for the next.
 //
@@ -81,6 +83,10 @@ class ControlServer {
   static constexpr int kStatusRest = 10;
   static constexpr Duration kPatience = Duration::Seconds(2);
 
+  struct Anchor {
+    UniqueFd end;         // ours, shut for reading
+    uint64_t cookie = 0;  // of the application's end, as it says
+  };
   struct ClientRegion {
     explicit ClientRegion(ipc::Region region) : memory(std::move(region)) {}
 
@@ -92,7 +98,7 @@ class ControlServer {
     uint32_t owner = 0;              // the bridge's
     ipc::StackSide* side = nullptr;  // the bridge's
     uint32_t connections = 0;
-    std::vector<UniqueFd> anchors;  // by slot
+    std::vector<Anchor> anchors;  // by slot
     uint32_t anchor_count = 0;
   };
   struct Connection {
@@ -130,7 +136,7 @@ class ControlServer {
   void WriteStatus(Time now);
   bool Welcome(Connection& connection, ClientRegion* region);
   bool Refuse(const Connection& connection, int error, const std::string& why);
-  bool OnAnchor(ClientRegion& region, uint32_t slot, UniqueFd end);
+  bool OnAnchor(ClientRegion& region, const ipc::AnchorMessage& message, UniqueFd end);
   bool OnWaitSet(ClientRegion& region, uint32_t set, UniqueFd fd);
   ClientRegion* RegionOfAnchor(int anchor) const;
 

@@ -29,6 +29,12 @@ bool TakeNumber(std::string_view* text, int base, char end, T* number) {
 
 }  // namespace
 
+uint64_t SocketCookie(int fd) {
+  uint64_t cookie = 0;
+  socklen_t length = sizeof(cookie);
+  return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 ? cookie : 0;
+}
+
 bool BindAnchorName(int daemon_end, const AnchorName& name) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;

@@ -19,6 +19,11 @@ struct AnchorName {
   uint32_t generation = 0;
 };
 
+// What the kernel calls a socket, by whatever descriptor; no two sockets of a host are called the
+// same (SO_COOKIE, socket(7); the host's and not its network namespace's since Linux 5.10). 0: `fd`
+// is no socket.
+uint64_t SocketCookie(int fd);
+
 // Names the daemon's end. False: errno is set.
 bool BindAnchorName(int daemon_end, const AnchorName& name);
 // Of the application's end. Nothing: `fd` is no anchor.

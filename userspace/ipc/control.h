@@ -70,6 +70,7 @@ struct RefusalMessage {
 struct AnchorMessage {
   ControlType type;
   uint32_t slot;
+  uint64_t cookie;  // of the application's end: who presents it later is known by it
 };
 
 struct WaitSetMessage {

@@ -47,7 +47,7 @@ class DaemonLink final : public StackLink {
   void Attend() override {}
   bool SetWaitSetFd(uint32_t index, int fd) override;
   uint64_t region_id() const override { return region_id_; }
-  bool SendAnchor(uint32_t slot, int daemon_end) override;
+  bool SendAnchor(uint32_t slot, int daemon_end, uint64_t cookie) override;
   std::string StatusJson() override;
 
  private:
@@ -75,9 +75,9 @@ bool DaemonLink::SetWaitSetFd(uint32_t index, int fd) {
   return SendMessage(control_.get(), &message, sizeof(message), {fd});
 }
 
-bool DaemonLink::SendAnchor(uint32_t slot, int daemon_end) {
+bool DaemonLink::SendAnchor(uint32_t slot, int daemon_end, uint64_t cookie) {
   const UniqueFd end(daemon_end);
-  const AnchorMessage message{ControlType::kAnchor, slot};
+  const AnchorMessage message{ControlType::kAnchor, slot, cookie};
   return SendMessage(control_.get(), &message, sizeof(message), {daemon_end});
 }
 

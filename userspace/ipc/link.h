@@ -60,8 +60,8 @@ class StackLink {
   virtual uint64_t region_id() const { return 0; }
 
   // Gives the stack its end of the anchor of `slot` (client/anchor.h); the descriptor is consumed.
-  // False: the stack has gone, or is embedded.
-  virtual bool SendAnchor(uint32_t /*slot*/, int daemon_end) {
+  // `cookie`: of our end (ipc/anchor_name.h). False: the stack has gone, or is embedded.
+  virtual bool SendAnchor(uint32_t /*slot*/, int daemon_end, uint64_t /*cookie*/) {
     close(daemon_end);
     return false;
   }

@@ -3,6 +3,7 @@
 // Clients that mean harm: each is disconnected or contained, and neither the daemon nor another
 // client's stream notices.
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -15,8 +16,10 @@
 
 #include "base/rng.h"
 #include "daemon_fixture.h"
+#include "ipc/anchor_name.h"
 #include "ipc/calls.h"
 #include "ipc/control.h"
+#include "ipc/daemon_link.h"
 #include "ipc/doorbell.h"
 
 namespace netchannel::test {
@@ -72,6 +75,28 @@ class HostileTest : public DaemonTest {
   static ipc::CallResult Call(const RawClient& client, const ipc::CallRequest& request) {
     RawLink link(client);
     return ipc::CallClient(client.region.view(), &link).Execute(request);
+  }
+  // The daemon's end of a pair, whoever holds the other.
+  static void SendAnchor(const RawClient& client, uint32_t slot, int end) {
+    const ipc::AnchorMessage message{ipc::ControlType::kAnchor, slot, 0};
+    ASSERT_TRUE(client.Send(&message, sizeof(message), end));
+  }
+  // It has as many sockets and anchors of theirs as before there was a hostile one.
+  bool HasLetGo() {
+    return Eventually(daemons_[kA], [&] {
+      const Usage now = UsageOf(kA);
+      return now.descriptors == baseline_.descriptors && now.sockets == baseline_.sockets;
+    });
+  }
+  // Ends the stream, and looks whether the daemon is quiet without it.
+  void ExpectIdle() {
+    ASSERT_TRUE(survivors_->Stop());
+    survivors_.reset();
+    const uint64_t before = CpuMillis(kA);
+    constexpr int64_t kWindowMs = 500;
+    EXPECT_FALSE(daemons_[kA].WaitForExit(Duration::Millis(kWindowMs)).has_value());
+    EXPECT_LT(CpuMillis(kA) - before, kWindowMs / 4)
+        << "ms of CPU time while nothing is to be done";
   }
   static uint32_t Create(const RawClient& client) {
     const ipc::CallResult result = Call(client, {.op = ipc::Op::kCreate});
@@ -172,19 +197,39 @@ TEST_F(HostileTest, ADescriptorThatIsKeptAfterItsEndCostsNothing) {
   for (int i = 0; i < 8; ++i) {
     int ends[2];
     ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-    const ipc::AnchorMessage message{ipc::ControlType::kAnchor, slot};
-    ASSERT_TRUE(hostile.Send(&message, sizeof(message), ends[1]));
+    ASSERT_NO_FATAL_FAILURE(SendAnchor(hostile, slot, ends[1]));
     kept.emplace_back(ends[1]);
     close(ends[0]);  // its end is to be told, once
   }
   // Its socket is closed when the last one's end is seen.
-  ASSERT_TRUE(Eventually(daemons_[kA], [&] { return UsageOf(kA).descriptors == 1; }));
-  ASSERT_TRUE(survivors_->Stop());
-  survivors_.reset();
-  const uint64_t before = CpuMillis(kA);
-  constexpr int64_t kWindowMs = 500;
-  EXPECT_FALSE(daemons_[kA].WaitForExit(Duration::Millis(kWindowMs)).has_value());
-  EXPECT_LT(CpuMillis(kA) - before, kWindowMs / 4) << "ms of CPU time while nothing is to be done";
+  ASSERT_TRUE(HasLetGo());
+  ExpectIdle();
+}
+
+TEST_F(HostileTest, AForgedNameIsRefusedAndDoesTheOwnerNoHarm) {
+  const int anchor = nc_socket_fd(client_);  // since the first fork()
+  ASSERT_GE(anchor, 0) << nc_last_error();
+  auto name = ipc::ReadAnchorName(anchor);
+  ASSERT_TRUE(name.has_value());
+  ++name->generation;  // the name itself is taken, in this network namespace
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const UniqueFd forged(ends[0]), named(ends[1]);
+  ASSERT_TRUE(ipc::BindAnchorName(named.get(), *name));
+  // More than fit into a socket, were each to leave something there.
+  for (int i = 0; i < 400; ++i) {
+    const auto refused = ipc::AttachByAnchor(Socket(kA), forged.get());
+    ASSERT_FALSE(refused.ok());
+    ASSERT_THAT(std::string(refused.status().message()),
+                testing::HasSubstr("no socket of this daemon"));
+  }
+  char byte;
+  EXPECT_LT(recv(anchor, &byte, 1, MSG_DONTWAIT), 0) << "a stranger has had it written to";
+  EXPECT_EQ(errno, EAGAIN);
+  for (int i = 0; i < 2; ++i) {
+    const auto owned = ipc::AttachByAnchor(Socket(kA), anchor);
+    EXPECT_TRUE(owned.ok()) << owned.status();
+  }
 }
 
 TEST_F(HostileTest, ManyWhoSayNothingAreTurnedAwayAndOthersComeLater) {

@@ -103,7 +103,7 @@ void FakeDaemonLink::Wake() { stack_->Wake(); }
 bool FakeDaemonLink::SetWaitSetFd(uint32_t index, int fd) {
   return stack_->anchors()->SendSetFd(index, fd);
 }
-bool FakeDaemonLink::SendAnchor(uint32_t slot, int daemon_end) {
+bool FakeDaemonLink::SendAnchor(uint32_t slot, int daemon_end, uint64_t) {
   const bool sent = stack_->anchors()->SendAnchor(slot, daemon_end);
   close(daemon_end);
   return sent;

@@ -69,7 +69,7 @@ class FakeDaemonLink final : public ipc::StackLink {
   void Attend() override {}
   bool SetWaitSetFd(uint32_t index, int fd) override;
   uint64_t region_id() const override { return RegionId(); }
-  bool SendAnchor(uint32_t slot, int daemon_end) override;
+  bool SendAnchor(uint32_t slot, int daemon_end, uint64_t cookie) override;
   std::string StatusJson() override { return "{\"fake\":true}"; }
 
  private:
