@@ -10,6 +10,9 @@
 // peer. The name is no secret and gives no right: to use the region one must show the descriptor
 // itself, which the daemon knows by its socket's cookie.
 //
+// Nothing is ever sent through the pair, and the daemon has shut its end for reading: who writes to
+// the descriptor past the library gets EPIPE. shutdown(2) past the library ends the socket.
+//
 // Thread: any.
 #pragma once
 

@@ -205,6 +205,9 @@ bool ControlServer::OnAnchor(ClientRegion& region, const ipc::AnchorMessage& mes
   // Of a socket that is no more: its descriptor ends with ours.
   if (!bridge_->Holds(region.owner, slot)) return true;
   const EventTag tag{EventSource::kAnchor, region.number, slot};
+  // Who writes to the descriptor past the library is told so, and does not lose it unawares. Fails
+  // for sockets that are no anchors.
+  shutdown(end.get(), SHUT_RD);
   // The end of the other side is always told.
   if (!Watch(end.get(), 0, tag.Pack())) return false;
   if (slot >= region.anchors.size()) region.anchors.resize(slot + 1);

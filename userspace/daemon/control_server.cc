@@ -4,6 +4,7 @@
 #include "daemon/control_server.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,6 +20,17 @@
 #include "daemon/low_ports.h"
 
 namespace netchannel {
+namespace {
+
+// Whether the other end has no copy left, or is shut both ways. An error is an end too: what an
+// application presents as an anchor may be any socket, and epoll tells of its error for ever. What
+// it has to read says nothing.
+bool HasEnded(int end) {
+  pollfd events = {end, 0, 0};
+  return poll(&events, 1, 0) == 1;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Create(UniqueFd listener,
                                                                      Parts parts) {
@@ -193,8 +205,7 @@ void ControlServer::OnAnchorEnd(Time now, uint32_t number, uint32_t slot) {
   ClientRegion& region = *found->second;
   UniqueFd& end = region.anchors[slot].end;
   // The event may be that of an anchor that this one has taken the place of.
-  std::byte none;
-  if (!end.valid() || recv(end.get(), &none, 1, MSG_PEEK | MSG_DONTWAIT) != 0) return;
+  if (!end.valid() || !HasEnded(end.get())) return;
   Unwatch(end.get());
   region.anchors[slot] = {};
   --region.anchor_count;

@@ -4,6 +4,7 @@
 // client's stream notices.
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -203,6 +204,55 @@ TEST_F(HostileTest, ADescriptorThatIsKeptAfterItsEndCostsNothing) {
   }
   // Its socket is closed when the last one's end is seen.
   ASSERT_TRUE(HasLetGo());
+  ExpectIdle();
+}
+
+// As by a static program that has inherited a socket, before and after the daemon has its end.
+TEST_F(HostileTest, AnAnchorThatIsWrittenToEndsAllTheSame) {
+  const RawClient hostile = ConnectRaw(kA);
+  const uint32_t slot = Create(hostile);
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  UniqueFd ours(ends[0]), daemons(ends[1]);
+  ASSERT_EQ(send(ours.get(), "x", 1, MSG_NOSIGNAL), 1);
+  ASSERT_NO_FATAL_FAILURE(SendAnchor(hostile, slot, daemons.get()));
+  daemons = UniqueFd();
+  EXPECT_TRUE(Eventually(daemons_[kA], [&] {
+    return send(ours.get(), "y", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EPIPE;
+  })) << "what nobody will read is taken";
+  EXPECT_EQ(UsageOf(kA).sockets, baseline_.sockets + 1) << "its descriptor is open";
+  ours = UniqueFd();
+  EXPECT_TRUE(HasLetGo());
+  ExpectIdle();
+}
+
+TEST_F(HostileTest, AnAnchorThatIsShutDownEnds) {
+  const RawClient hostile = ConnectRaw(kA);
+  const uint32_t slot = Create(hostile);
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const UniqueFd ours(ends[0]), daemons(ends[1]);
+  ASSERT_NO_FATAL_FAILURE(SendAnchor(hostile, slot, daemons.get()));
+  ASSERT_EQ(shutdown(ours.get(), SHUT_RDWR), 0);
+  EXPECT_TRUE(HasLetGo());
+  ExpectIdle();
+}
+
+TEST_F(HostileTest, ASocketInErrorThatIsPresentedAsAnAnchorEndsAtOnce) {
+  const RawClient hostile = ConnectRaw(kA);
+  const uint32_t slot = Create(hostile);
+  const InNamespace at_a(*pair_, kA);
+  const UniqueFd refused(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in nobody{};
+  nobody.sin_family = AF_INET;
+  nobody.sin_port = htons(9);
+  nobody.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(connect(refused.get(), reinterpret_cast<sockaddr*>(&nobody), sizeof(nobody)), 0);
+  ASSERT_EQ(send(refused.get(), "x", 1, 0), 1);
+  pollfd events = {refused.get(), 0, 0};
+  ASSERT_EQ(poll(&events, 1, 1000), 1) << "no error";
+  ASSERT_NO_FATAL_FAILURE(SendAnchor(hostile, slot, refused.get()));
+  EXPECT_TRUE(HasLetGo());
   ExpectIdle();
 }
 
