@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Installs what a build has made, so that netchanneld runs as a service: binaries, the preload library, the scripts
-# that prepare an interface, the unit, a system user and group. --remove undoes it.
+# that prepare an interface, the unit, a system user and group. --remove undoes it. With DESTDIR in the environment
+# all files go below it, for a package to take: without root, and this host stays as it is.
 set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-usage: install.sh [--build DIR] [--prefix DIR] [--remove]
+usage: [DESTDIR=DIR] install.sh [--build DIR] [--prefix DIR] [--remove]
   --build DIR    build directory; default: build-release or build beside scripts
   --prefix DIR   default: /usr/local
   --remove       removes what was installed; the user, the group and the configuration stay
@@ -41,16 +42,23 @@ while (($#)); do
   esac
   shift
 done
-((EUID == 0)) || fail "needs root; run it with sudo"
+destdir=${DESTDIR:-}
+[[ -n $destdir ]] || ((EUID == 0)) || fail "needs root; run it with sudo, or set DESTDIR to make a package"
 
-unit=/etc/systemd/system/netchanneld@.service
-share=$prefix/share/netchannel
+unit=$destdir/etc/systemd/system/netchanneld@.service
+into=$destdir$prefix
+share=$into/share/netchannel
 reload_units() {
-  if [[ -d /run/systemd/system ]]; then systemctl daemon-reload; fi
+  if [[ -z $destdir && -d /run/systemd/system ]]; then systemctl daemon-reload; fi
+}
+make_user() {
+  getent group netchannel >/dev/null || groupadd --system netchannel
+  getent passwd netchannel >/dev/null ||
+    useradd --system --gid netchannel --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin netchannel
 }
 
 if ((remove)); then
-  rm -f "$unit" "$prefix"/sbin/netchanneld "$prefix"/bin/netchannel "$prefix"/lib/libnetchannel_preload.so
+  rm -f "$unit" "$into"/sbin/netchanneld "$into"/bin/netchannel "$into"/lib/libnetchannel_preload.so
   rm -rf "$share"
   reload_units
   exit 0
@@ -64,17 +72,15 @@ fi
 [[ -n $build && -x $build/userspace/daemon/netchanneld ]] ||
   fail "find netchanneld: it is not built; run \`meson setup build && ninja -C build\`, or give --build"
 
-getent group netchannel >/dev/null || groupadd --system netchannel
-getent passwd netchannel >/dev/null ||
-  useradd --system --gid netchannel --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin netchannel
-
-install -D -m 755 "$build/userspace/daemon/netchanneld" "$prefix/sbin/netchanneld"
-install -D -m 755 "$build/userspace/cli/netchannel" "$prefix/bin/netchannel"
-install -D -m 755 "$build/userspace/preload/libnetchannel_preload.so" "$prefix/lib/libnetchannel_preload.so"
+[[ -n $destdir ]] || make_user
+install -D -m 755 "$build/userspace/daemon/netchanneld" "$into/sbin/netchanneld"
+install -D -m 755 "$build/userspace/cli/netchannel" "$into/bin/netchannel"
+install -D -m 755 "$build/userspace/preload/libnetchannel_preload.so" "$into/lib/libnetchannel_preload.so"
 install -D -m 755 "$build/userspace/netdriver/xdp/netchannel-xdp" "$share/libexec/netchannel-xdp"
 install -D -m 755 -t "$share/scripts" "$root/scripts/setup.sh" "$root/scripts/teardown.sh"
 install -D -m 644 -t "$share/scripts/lib" "$root/scripts/lib/loader.sh"
-mkdir -p /etc/netchannel
+mkdir -p "$destdir/etc/netchannel" "$(dirname "$unit")"
 sed "s|@PREFIX@|$prefix|g" "$root/scripts/netchanneld@.service.in" >"$unit"
 reload_units
+[[ -z $destdir ]] || exit 0
 echo "installed in $prefix; start it with: systemctl enable --now netchanneld@IFACE"
