@@ -96,6 +96,22 @@ void LiveInterface::LogChannels(const ChannelScaler& scaler) {
   }
 }
 
+// A failure is said once, however often it is met.
+void LiveInterface::LogRebuild(const absl::Status& status) {
+  const std::string name = device_->status().interface.name;
+  std::string failure(status.message());
+  if (status.ok()) {
+    std::fprintf(stderr, "netchannel: %s: completions had stopped: its sockets are made anew\n",
+                 name.c_str());
+  } else if (failure != rebuild_failure_) {
+    std::fprintf(stderr,
+                 "netchannel: %s: completions have stopped, and its sockets cannot be made anew; "
+                 "trying again: %s\n",
+                 name.c_str(), failure.c_str());
+  }
+  rebuild_failure_ = std::move(failure);
+}
+
 void LiveInterface::Poll(Time now, RunningStack& stack, const std::vector<int>& more) {
   if (device_ == nullptr) return;
   hops_->Poll();
@@ -109,11 +125,12 @@ void LiveInterface::Poll(Time now, RunningStack& stack, const std::vector<int>& 
   }
   if (now < next_supervision_) return;
   next_supervision_ = now + kSupervisePeriod;
-  // A device that cannot be rebuilt stays silent; its sessions then end with ETIMEDOUT, which each
-  // socket learns.
+  // A device that cannot be rebuilt stays silent until it can; its sessions then end with
+  // ETIMEDOUT, which each socket learns.
   const absl::StatusOr<bool> rebuilt = device_->Supervise(now);
-  if (!rebuilt.ok() || !*rebuilt) return;
-  // As many as before, so they fit.
+  if (rebuilt.ok() && !*rebuilt) return;
+  LogRebuild(rebuilt.status());
+  // As many as before, so they fit. Those of a silent device are -1, which nobody waits for.
   Watch(stack, more).IgnoreError();
 }
 

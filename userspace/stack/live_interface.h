@@ -59,6 +59,7 @@ class LiveInterface {
 
   LiveInterface() = default;
   void LogChannels(const ChannelScaler& scaler);
+  void LogRebuild(const absl::Status& status);
   static absl::StatusOr<std::unique_ptr<LiveInterface>> OpenXdp(const Config& config);
   static absl::StatusOr<std::unique_ptr<LiveInterface>> OpenTcp(const Config& config,
                                                                 std::string why);
@@ -71,6 +72,7 @@ class LiveInterface {
   uint64_t changes_logged_ = 0;  // of the channel scaler
   std::unique_ptr<NetlinkNextHops> hops_;
   Time next_supervision_;
+  std::string rebuild_failure_;  // as logged; empty: the last one worked
 };
 
 }  // namespace netchannel

@@ -58,7 +58,8 @@ Json DevicePart(const XdpDevice& device) {
           {"mode_why", status.mode.reason},
           {"multi_buffer", status.mode.multi_buffer},
           {"umem_bytes", status.budget.bytes()},
-          {"rebuilds", status.rebuilds}};
+          {"rebuilds", status.rebuilds},
+          {"rebuild_failure", status.rebuild_failure}};
 }
 
 Json SteeringPart(Time now, const Scheduler& scheduler, const Driver& driver,

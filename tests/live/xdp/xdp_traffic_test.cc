@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packets through real AF_XDP sockets: sizes, lanes, queues, rebuilds.
 #include <poll.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
@@ -63,6 +64,20 @@ TEST_P(XdpTrafficTest, FramesOfEverySizeArriveOnceInOrderAndIntact) {
 
 INSTANTIATE_TEST_SUITE_P(Mtu, XdpTrafficTest, testing::Values(1500, 3484, 9000, 65535),
                          [](const auto& mtu) { return std::to_string(mtu.param); });
+
+// No new descriptor for this process while it lives.
+class NoMoreDescriptors {
+ public:
+  NoMoreDescriptors() {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit none = {0, before_.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~NoMoreDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_;
+};
 
 class XdpLanesTest : public LiveTest {
  protected:
@@ -218,6 +233,61 @@ TEST_F(XdpLanesTest, WhatAChannelThreadSentBeforeTheStackFellIdleIsNoStall) {
     }
     EXPECT_EQ(a->lanes()[0]->in_flight(), 0u);
   }
+}
+
+// What is submitted and never flushed does not complete.
+TEST_F(XdpLanesTest, ADeviceWhoseCompletionsStopIsRebuiltOnceAndGoesOn) {
+  ASSERT_NO_FATAL_FAILURE(MakeLinkAndSetup(1500));
+  auto config = Config({{0}});
+  config.stall_limit = Duration::Millis(10);
+  const auto a = MustOpen(kA, config);
+  const auto b = MustOpen(kB, Config({{0}}));
+  ASSERT_TRUE(a && b);
+  const Traffic traffic = ToLane(0);
+  ASSERT_TRUE(traffic.Send(a->lanes()[0], 0, kMinFrame));
+  const InNamespace inside(*pair_, kA);
+  const auto supervise = [&](int ms) {
+    const auto rebuilt = a->Supervise(Time::FromNanos(ms * 1'000'000));
+    EXPECT_TRUE(rebuilt.ok()) << rebuilt.status();
+    return rebuilt.value_or(false);
+  };
+  for (const int ms : {1, 9}) EXPECT_FALSE(supervise(ms)) << ms;
+  EXPECT_TRUE(supervise(11));
+  EXPECT_EQ(a->status().rebuilds, 1u);
+  EXPECT_EQ(a->lanes()[0]->in_flight(), 0u);
+  for (const int ms : {12, 100}) EXPECT_FALSE(supervise(ms)) << ms;
+  SendTo(a.get(), traffic, 100);
+  EXPECT_EQ(ReceiveAll(b->lanes()[0], traffic, 100, kPatienceMs).size(), 100u);
+}
+
+TEST_F(XdpLanesTest, ARebuildThatFailsLeavesSilenceAndIsTriedAgain) {
+  ASSERT_NO_FATAL_FAILURE(MakeLinkAndSetup(1500));
+  const auto a = MustOpen(kA, Config({{0}}));
+  const auto b = MustOpen(kB, Config({{0}}));
+  ASSERT_TRUE(a && b);
+  const Traffic traffic = ToLane(0);
+  ASSERT_TRUE(traffic.Send(a->lanes()[0], 0, kMinFrame));
+  const InNamespace inside(*pair_, kA);
+  {
+    const NoMoreDescriptors starved;
+    EXPECT_FALSE(a->Rebuild().ok());
+  }
+  EXPECT_NE(a->status().rebuild_failure, "");
+  Lane* const lane = a->lanes()[0];
+  std::array<RxPacket, 1> packets;
+  EXPECT_EQ(lane->Receive(absl::MakeSpan(packets)), 0u);
+  EXPECT_TRUE(lane->Reserve().empty());
+  lane->Submit(kMinFrame);
+  lane->Flush();
+  EXPECT_EQ(lane->wait_fd(), -1);
+  EXPECT_EQ(lane->in_flight(), 0u);
+  const auto again = a->Supervise(Time::FromNanos(1'000'000));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(*again);
+  EXPECT_EQ(a->status().rebuild_failure, "");
+  EXPECT_EQ(a->status().rebuilds, 1u);
+  SendTo(a.get(), traffic, 100);
+  EXPECT_EQ(ReceiveAll(b->lanes()[0], traffic, 100, kPatienceMs).size(), 100u);
 }
 
 TEST_F(XdpLanesTest, InterfaceThatIsDownIsNoStall) {

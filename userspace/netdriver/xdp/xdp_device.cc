@@ -68,6 +68,7 @@ struct XdpDevice::Impl {
   uint32_t SlotOf(size_t lane) const;
   absl::Status OpenSockets();
   absl::Status InsertSockets();
+  bool Stalled(Time now);
   void RemoveEntries();
   void Close();
 
@@ -87,6 +88,8 @@ struct XdpDevice::Impl {
   xdp::BindMode mode;
   xdp::StallDetector stall;
   uint64_t rebuilds = 0;
+  std::string rebuild_failure;
+  Time next_rebuild;  // after one that failed
 };
 
 absl::Status XdpDevice::Impl::Start() {
@@ -256,27 +259,39 @@ absl::Span<const std::unique_ptr<xdp::ChannelThread>> XdpDevice::channel_threads
   return impl_->threads;
 }
 
-absl::StatusOr<bool> XdpDevice::Supervise(Time now) {
+bool XdpDevice::Impl::Stalled(Time now) {
   // What channel threads had the kernel send has completed since the last flush.
-  for (const auto& port : impl_->ports) port->Reap();
+  for (const auto& port : ports) port->Reap();
   uint64_t in_flight = 0;
   uint64_t completions = 0;
-  for (const auto& lane : impl_->lanes) in_flight += lane->in_flight();
-  for (const auto& port : impl_->ports) completions += port->completions();
-  if (!impl_->stall.Sample(now, in_flight, completions)) return false;
+  for (const auto& lane : lanes) in_flight += lane->in_flight();
+  for (const auto& port : ports) completions += port->completions();
+  return stall.Sample(now, in_flight, completions);
+}
+
+absl::StatusOr<bool> XdpDevice::Supervise(Time now) {
+  const bool silent = impl_->sockets == nullptr;
+  if (silent ? now < impl_->next_rebuild : !impl_->Stalled(now)) return false;
   // Nothing completes on an interface that is down, and nothing can be bound to it.
   const auto interface = xdp::QueryInterface(impl_->config.ifname);
   if (!interface.ok()) return interface.status();
   if (!interface->up) return false;
+  impl_->next_rebuild = now + kRebuildPeriod;
   if (auto status = Rebuild(); !status.ok()) return status;
   return true;
 }
 
 absl::Status XdpDevice::Rebuild() {
   impl_->sockets.reset();
-  if (auto status = impl_->OpenSockets(); !status.ok()) return status;
-  ++impl_->rebuilds;
-  return impl_->InsertSockets();
+  absl::Status status = impl_->OpenSockets();
+  if (status.ok()) status = impl_->InsertSockets();
+  impl_->rebuild_failure = std::string(status.message());
+  if (status.ok()) {
+    ++impl_->rebuilds;
+  } else {
+    impl_->sockets.reset();
+  }
+  return status;
 }
 
 int XdpDevice::error_fd() const { return impl_->reserved_ports.error_fd(); }
@@ -297,7 +312,8 @@ XdpDeviceStatus XdpDevice::status() const {
                          .mode = impl_->mode,
                          .budget = impl_->budget,
                          .uncovered_queues = {},
-                         .rebuilds = impl_->rebuilds};
+                         .rebuilds = impl_->rebuilds,
+                         .rebuild_failure = impl_->rebuild_failure};
   for (uint32_t queue = 0; queue < impl_->interface.rx_queues; ++queue) {
     const bool covered = std::any_of(impl_->ports.begin(), impl_->ports.end(),
                                      [queue](const auto& p) { return p->queue() == queue; });

@@ -66,10 +66,14 @@ struct XdpDeviceStatus {
   xdp::UmemBudget budget;
   std::vector<uint32_t> uncovered_queues;  // RX queues of the interface without a lane
   uint64_t rebuilds = 0;
+  std::string rebuild_failure;  // of the last one, since which the lanes are silent; else empty
 };
 
 class XdpDevice {
  public:
+  // A queue that another has taken holds an attempt up for a second.
+  static constexpr Duration kRebuildPeriod = Duration::Seconds(10);
+
   static absl::StatusOr<std::unique_ptr<XdpDevice>> Open(const XdpDeviceConfig& config);
   // Removes the entries from the maps and closes the sockets. Every packet has been released.
   ~XdpDevice();
@@ -82,8 +86,9 @@ class XdpDevice {
   absl::Span<const std::unique_ptr<xdp::ChannelThread>> channel_threads() const;
 
   // Looks for lanes whose completions have stopped, and makes all sockets anew if there is one:
-  // packets in flight are lost, borrowed ones stay valid. True when it did: the lanes' wait_fd()
-  // have changed. Call it about once a second.
+  // packets in flight are lost, borrowed ones stay valid. True when it did. An error when it could
+  // not: then all lanes are silent, and it tries again, kRebuildPeriod apart. In both cases the
+  // lanes' wait_fd() have changed. Call it about once a second.
   absl::StatusOr<bool> Supervise(Time now);
   // What Supervise does on a stall.
   absl::Status Rebuild();

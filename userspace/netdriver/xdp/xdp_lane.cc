@@ -89,7 +89,7 @@ void XdpLane::CountReceived(const RxPacket& packet) {
 
 size_t XdpLane::Receive(absl::Span<RxPacket> out) {
   size_t filled = 0;
-  if (out.empty()) return 0;
+  if (out.empty() || xsk_ == nullptr) return 0;
   CopyPacket(partial_, &out[0]);
   while (filled < out.size()) {
     uint32_t index = 0;
@@ -122,6 +122,7 @@ void XdpLane::Release(absl::Span<const RxPacket> packets) {
 }
 
 absl::Span<std::byte> XdpLane::Reserve() {
+  if (xsk_ == nullptr) return {};  // nor are there rings to reap
   if (!reserved_) {
     auto slot = tx_pool_.Acquire();
     if (!slot) {

@@ -40,6 +40,8 @@ struct LaneStats {
   uint64_t tx_ring_empty_descs = 0;
 };
 
+// Without a socket, between Detach and Attach, it is silent: nothing comes, and nothing can be
+// reserved.
 class XdpLane final : public Lane {
  public:
   // `umem`: the whole area. `tx_base`: address of the lane's first transmit slot in it.
@@ -53,7 +55,7 @@ class XdpLane final : public Lane {
   void Submit(size_t length) override;
   bool Flush() override;
   size_t in_flight() const override { return tx_pool_.in_flight(); }
-  // Changes when XdpDevice::Supervise rebuilds the sockets.
+  // Changes when XdpDevice::Supervise rebuilds the sockets; -1 without one.
   int wait_fd() const override { return xsk_ != nullptr ? xsk_->fd() : -1; }
 
   // Asks the kernel for its part: a system call.
