@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "calls_fixture.h"
+#include "descriptor_passing.h"
 
 extern "C" char** environ;
 
@@ -249,38 +250,6 @@ TEST_F(InheritedSocket, IsACommands) {
   Echoes(fd_, "and still ours");
   close(fd_);
   close(gate_[0]);
-}
-
-int SendDescriptor(int over, int fd) {
-  char byte = 'd';
-  iovec part = {&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-  return sendmsg(over, &message, 0) == 1 ? 0 : -1;
-}
-
-int ReceiveDescriptor(int over) {
-  char byte;
-  iovec part = {&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  if (recvmsg(over, &message, 0) != 1) return -1;
-  int fd = -1;
-  std::memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
-  return fd;
 }
 
 TEST_F(Process, ASiblingIsSentASocket) {
