@@ -7,6 +7,8 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <ext/stdio_sync_filebuf.h>
+#include <iostream>
 #include <mutex>
 
 #include "absl/container/flat_hash_map.h"
@@ -119,14 +121,33 @@ int PrintTo(int fd, const char* format, va_list arguments) {
   return done == length ? length : -1;
 }
 
+// The C++ streams took libc's FILE when libstdc++ was initialised, which is before this library.
+// The buffers are never freed: the streams are used until the very end of the process.
+template <typename Character, typename... Ios>
+void Rebind(FILE* file, Ios&... streams) {
+  const std::ios_base::Init initialised;
+  auto* const buffer = new __gnu_cxx::stdio_sync_filebuf<Character>(file);
+  (streams.rdbuf(buffer), ...);
+}
+
 }  // namespace
 
 void TakeStandardStreams() {
-  if (IsKnownSocket(0)) stdin = OpenStream(0, "r");
-  if (IsKnownSocket(1)) stdout = OpenStream(1, "w");
+  if (IsKnownSocket(0)) {
+    stdin = OpenStream(0, "r");
+    Rebind<char>(stdin, std::cin);
+    Rebind<wchar_t>(stdin, std::wcin);
+  }
+  if (IsKnownSocket(1)) {
+    stdout = OpenStream(1, "w");
+    Rebind<char>(stdout, std::cout);
+    Rebind<wchar_t>(stdout, std::wcout);
+  }
   if (IsKnownSocket(2)) {
     stderr = OpenStream(2, "w");
     setvbuf(stderr, nullptr, _IONBF, 0);
+    Rebind<char>(stderr, std::cerr, std::clog);
+    Rebind<wchar_t>(stderr, std::wcerr, std::wclog);
   }
 }
 

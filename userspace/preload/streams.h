@@ -10,8 +10,8 @@
 namespace netchannel::preload {
 
 // At the start: a standard stream that is a virtual socket (a program started by inetd and its
-// kind) becomes a stream of ours. Programs that took the old one's address before main() do not
-// see it.
+// kind) becomes a stream of ours, for stdio and for iostreams. The libc of a fopencookie() stream
+// has no wide characters on it: std::wcout and putwc() fail there.
 void TakeStandardStreams();
 
 // Around fork().

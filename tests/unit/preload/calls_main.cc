@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <thread>
 
+#include "executed.h"
+
 namespace {
 
 constexpr unsigned kPatienceSeconds = 60;
@@ -43,6 +45,7 @@ class Watchdog : public testing::EmptyTestEventListener {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (int code = 0; PlayRole(argc, argv, &code)) return code;
   testing::InitGoogleTest(&argc, argv);
   testing::UnitTest::GetInstance()->listeners().Append(new Watchdog());
   return RUN_ALL_TESTS();

@@ -13,6 +13,7 @@
 
 #include "calls_fixture.h"
 #include "descriptor_passing.h"
+#include "executed.h"
 
 extern "C" char** environ;
 
@@ -151,6 +152,24 @@ TEST_F(Process, AnExecutedProgramHasItsSocketsOnStandardInputAndOutput) {
   ExpectExit(child);
   EXPECT_EQ(Read(fd, 13), "changed line\n");
   close(fd);
+}
+
+TEST_F(Process, AnExecutedProgramHasItsSocketInIostreams) {
+  for (const char* mode : {static_cast<const char*>(nullptr), "unsynced"}) {
+    const int fd = Open("ECHO");
+    Say(fd, "there\n");
+    const pid_t child = fork();
+    if (child == 0) {
+      dup2(fd, 0);
+      dup2(fd, 1);
+      close(fd);
+      execl("/proc/self/exe", "preload_calls", kGreetRole, mode, nullptr);
+      _exit(127);
+    }
+    ExpectExit(child);
+    EXPECT_EQ(Read(fd, 12), "hello there\n");
+    close(fd);
+  }
 }
 
 TEST_F(Process, SpawnsAProgramThatInheritsASocketWithoutItsEnvironment) {
