@@ -172,7 +172,11 @@ int Epoll::Control(int op, int fd, Description* socket, const epoll_event* event
     return 0;
   }
   if (found == registrations_.end()) return ENOENT;
-  if (op == EPOLL_CTL_MOD) return Modify(fd, &found->second, *event);
+  if (op == EPOLL_CTL_MOD) {
+    // epoll_ctl(2): exclusive is for good.
+    if (((found->second.event.events | event->events) & EPOLLEXCLUSIVE) != 0) return EINVAL;
+    return Modify(fd, &found->second, *event);
+  }
   if (op != EPOLL_CTL_DEL) return EINVAL;
   if (found->second.in_kernel) KernelControl(own_fd(), EPOLL_CTL_DEL, fd, nullptr);
   Leave(fd);

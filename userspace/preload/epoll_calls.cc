@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "preload/epoll.h"
+#include "preload/options.h"
 #include "preload/own_calls.h"
 #include "preload/real.h"
 #include "preload/sockets.h"
@@ -33,9 +34,11 @@ Epoll* MakeKnown(int epfd) {
   return epoll;
 }
 
+// An epoll instance says ENOENT of a descriptor that is not in it, which no program can have put
+// there; anything else refuses with EINVAL.
 bool IsEpoll(int fd) {
-  // Refused with EINVAL by anything else, and with EFAULT by an epoll instance.
-  return Real().epoll_ctl(fd, EPOLL_CTL_DEL, fd, nullptr) == 0 || errno != EBADF;
+  return Real().epoll_ctl(fd, EPOLL_CTL_DEL, ReferenceSocket(AF_INET), nullptr) != 0 &&
+         errno == ENOENT;
 }
 
 int ControlKnown(int epfd, int op, int fd, Description* socket, const epoll_event* event) {

@@ -19,9 +19,9 @@ extern "C" [[noreturn]] void __chk_fail(void);
 namespace netchannel::preload {
 namespace {
 
-// What a stream has no use for.
-constexpr int kIgnoredSend = MSG_EOR | MSG_CONFIRM | MSG_DONTROUTE | MSG_ZEROCOPY | MSG_FASTOPEN;
-constexpr int kIgnoredReceive = MSG_CMSG_CLOEXEC;
+// What the client knows. The rest a stream has no use for, or the kernel ignores it too.
+constexpr int kHeededSending = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE;
+constexpr int kHeededReceiving = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK | MSG_WAITALL;
 
 constexpr size_t kDiscardBytes = 16384;
 
@@ -97,36 +97,32 @@ Path PathOf(int fd, const Use& use, int flags, nc_socket** socket) {
 
 ssize_t Receive(nc_socket* socket, void* data, size_t length, int flags) {
   if (const int error = Unserved(flags); error != 0) return Failed(error);
-  flags &= ~kIgnoredReceive;
+  const bool discard = (flags & MSG_TRUNC) != 0 && (flags & MSG_PEEK) == 0;
+  flags &= kHeededReceiving;
   const CancellationPoint cancellable;
-  if ((flags & MSG_TRUNC) != 0) {
-    flags &= ~MSG_TRUNC;
-    if ((flags & MSG_PEEK) == 0) return Discard(socket, length, flags);
-  }
+  if (discard) return Discard(socket, length, flags);
   return nc_recv(socket, data, length, flags);
 }
 
 ssize_t ReceiveV(nc_socket* socket, const iovec* parts, int count, int flags) {
   if (const int error = Unserved(flags); error != 0) return Failed(error);
-  flags &= ~kIgnoredReceive;
+  const bool discard = (flags & MSG_TRUNC) != 0 && (flags & MSG_PEEK) == 0;
+  flags &= kHeededReceiving;
   const CancellationPoint cancellable;
-  if ((flags & MSG_TRUNC) != 0) {
-    flags &= ~MSG_TRUNC;
-    if ((flags & MSG_PEEK) == 0) return Discard(socket, Sum(parts, count), flags);
-  }
+  if (discard) return Discard(socket, Sum(parts, count), flags);
   return nc_recvv(socket, parts, count, flags);
 }
 
 ssize_t Send(nc_socket* socket, const void* data, size_t length, int flags) {
   if ((flags & MSG_OOB) != 0) return Failed(EOPNOTSUPP);
   const CancellationPoint cancellable;
-  return AfterSend(nc_send(socket, data, length, flags & ~kIgnoredSend), flags);
+  return AfterSend(nc_send(socket, data, length, flags & kHeededSending), flags);
 }
 
 ssize_t SendV(nc_socket* socket, const iovec* parts, int count, int flags) {
   if ((flags & MSG_OOB) != 0) return Failed(EOPNOTSUPP);
   const CancellationPoint cancellable;
-  return AfterSend(nc_sendv(socket, parts, count, flags & ~kIgnoredSend), flags);
+  return AfterSend(nc_sendv(socket, parts, count, flags & kHeededSending), flags);
 }
 
 }  // namespace netchannel::preload

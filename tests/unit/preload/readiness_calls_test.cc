@@ -176,6 +176,41 @@ TEST_F(Readiness, OneShotEpollReportsOnce) {
   close(epoll);
 }
 
+TEST_F(Readiness, EpollWaitsInAllItsForms) {
+  const int fd = Open("ECHO"), epoll = epoll_create1(0);
+  ASSERT_EQ(Control(epoll, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLEXCLUSIVE, 3), 0) << strerror(errno);
+  EXPECT_EQ(Control(epoll, EPOLL_CTL_MOD, fd, EPOLLIN, 3), -1);
+  EXPECT_EQ(errno, EINVAL);
+  epoll_event event{};
+  sigset_t none;
+  sigemptyset(&none);
+  const timespec soon = {0, 1'000'000}, late = {5, 0};
+  EXPECT_EQ(epoll_pwait(epoll, &event, 1, 1, &none), 0);
+  EXPECT_EQ(epoll_pwait2(epoll, &event, 1, &soon, &none), 0);
+  Say(fd, "x");
+  ASSERT_EQ(epoll_pwait(epoll, &event, 1, 5000, &none), 1);
+  EXPECT_EQ(event.data.u64, 3u);
+  ASSERT_EQ(epoll_pwait2(epoll, &event, 1, &late, nullptr), 1);
+  EXPECT_EQ(event.events, uint32_t{EPOLLIN});
+  close(fd);
+  close(epoll);
+}
+
+TEST_F(Readiness, OnlyAnEpollInstanceTakesASocket) {
+  const int fd = Open("ECHO"), counter = eventfd(0, 0);
+  EXPECT_EQ(Control(counter, EPOLL_CTL_ADD, fd, EPOLLIN), -1);
+  EXPECT_EQ(errno, EINVAL);
+  // It is an eventfd still.
+  ASSERT_EQ(eventfd_write(counter, 2), 0);
+  eventfd_t value = 0;
+  EXPECT_EQ(eventfd_read(counter, &value), 0);
+  EXPECT_EQ(value, 2u);
+  EXPECT_EQ(close(counter), 0);
+  EXPECT_EQ(Control(counter, EPOLL_CTL_ADD, fd, EPOLLIN), -1);
+  EXPECT_EQ(errno, EBADF);
+  close(fd);
+}
+
 TEST_F(Readiness, EpollMixesKindsAndNests) {
   const int fd = Open("ECHO"), inner = epoll_create1(0), outer = epoll_create1(0);
   const int counter = eventfd(0, 0);
