@@ -46,6 +46,11 @@ int Duplicated(const Use& use, int made) {
   return made;
 }
 
+// SIGIO comes from the kernel's sockets only.
+void NoteAsync(const Use& use) {
+  if (use->kind_now() == Kind::kCandidate) LeaveToKernelOnceUsed(use.get());
+}
+
 int IoctlVirtual(int fd, const Use& use, nc_socket* socket, unsigned long request, void* argument) {
   int number = 0;
   switch (request) {
@@ -85,7 +90,9 @@ int Ioctl(int fd, unsigned long request, void* argument) {
   if (socket != nullptr && request == FIONBIO) {
     return SetNonblocking(socket, *static_cast<int*>(argument) != 0);
   }
-  return Real().ioctl(fd, request, argument);
+  const int result = Real().ioctl(fd, request, argument);
+  if (request == FIOASYNC && result == 0 && *static_cast<int*>(argument) != 0) NoteAsync(use);
+  return result;
 }
 
 int Fcntl(int fd, int command, void* argument) {
@@ -104,6 +111,10 @@ int Fcntl(int fd, int command, void* argument) {
     // An attempt to connect goes on in both; the kernel's socket keeps the flag.
     nc_socket* const attempt = use->socket.load(std::memory_order_acquire);
     const int result = Real().fcntl(fd, command, argument);
+    if (result == 0 && command == F_SETFL &&
+        (reinterpret_cast<intptr_t>(argument) & O_ASYNC) != 0) {
+      NoteAsync(use);
+    }
     if (result == 0 && command == F_SETFL && use->kind_now() == Kind::kConnecting) {
       SetNonblocking(attempt, (reinterpret_cast<intptr_t>(argument) & O_NONBLOCK) != 0);
     }

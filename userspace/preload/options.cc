@@ -187,7 +187,9 @@ void SaveOption(Description* socket, int level, int name, const void* value, soc
   SavedOption saved = {level, name, length, {}};
   std::memcpy(saved.value, value, length);
   const std::lock_guard lock(Mutex());
-  if (NeedsKernel(level, name, value, length)) socket->kernel_only = true;
+  if (NeedsKernel(level, name, value, length) || PrefersKernel(level, name, value, length)) {
+    socket->kernel_only = true;
+  }
   for (SavedOption& one : socket->options) {
     if (one.level != level || one.name != name) continue;
     one = saved;
@@ -240,9 +242,23 @@ bool NeedsKernel(int level, int name, const void* value, socklen_t length) {
   }
   if (level == SOL_SOCKET) {
     return (name == SO_ZEROCOPY && number != 0) || name == SO_ATTACH_FILTER ||
-           name == SO_ATTACH_BPF || name == SO_BINDTODEVICE || (name == SO_MARK && number != 0);
+           name == SO_ATTACH_BPF || name == SO_BINDTODEVICE ||
+           (name == SO_BINDTOIFINDEX && number != 0) || (name == SO_MARK && number != 0);
   }
+  if (level == IPPROTO_IPV6) return name == IPV6_TRANSPARENT && number != 0;
   return level == IPPROTO_IP && name == IP_TRANSPARENT && number != 0;
+}
+
+bool PrefersKernel(int level, int name, const void* value, socklen_t length) {
+  int number;
+  if (level != SOL_SOCKET || length < sizeof(number)) return false;
+  std::memcpy(&number, value, sizeof(number));
+  return (name == SO_RCVLOWAT && number > 1) || (name == SO_OOBINLINE && number != 0);
+}
+
+void LeaveToKernelOnceUsed(Description* socket) {
+  const std::lock_guard lock(Mutex());
+  socket->kernel_only = true;
 }
 
 int SetVirtualOption(Description* socket, int level, int name, const void* value,

@@ -38,6 +38,12 @@ int GetSavedAppType(const Description* socket, void* value, socklen_t* length);
 // Only the kernel's sockets do this: the connection is to be the kernel's.
 bool NeedsKernel(int level, int name, const void* value, socklen_t length);
 
+// The same, but a connection that is NetChannel's already takes such an option without effect: many
+// programs set it and can do without.
+bool PrefersKernel(int level, int name, const void* value, socklen_t length);
+// kCandidate, to which that applies for another reason than an option.
+void LeaveToKernelOnceUsed(Description* socket);
+
 // A kernel TCP socket for questions; -1: none could be made.
 int ReferenceSocket(int family);
 

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <spawn.h>
@@ -36,7 +37,8 @@
   X(getsockopt) X(setsockopt) X(sockatmark) X(close) X(close_range) X(dup) X(dup2) X(dup3) \
   X(fcntl) X(ioctl) X(poll) X(ppoll) X(select) X(pselect) X(epoll_ctl) X(epoll_wait) \
   X(epoll_pwait) X(epoll_pwait2) X(execve) X(execvpe) X(fexecve) X(execveat) X(posix_spawn) \
-  X(posix_spawnp) X(system) X(popen) X(clone) X(vfork) X(fdopen) X(fileno) X(vdprintf)
+  X(posix_spawnp) X(system) X(popen) X(clone) X(vfork) X(fdopen) X(fileno) X(vdprintf) \
+  X(bindresvport)
 // clang-format on
 
 namespace netchannel::preload {

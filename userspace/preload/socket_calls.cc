@@ -75,6 +75,18 @@ int bind(int fd, const struct sockaddr* address, socklen_t length) noexcept {
   return result;
 }
 
+// libc's binds by a name of its own.
+int bindresvport(int fd, struct sockaddr_in* address) noexcept {
+  const Use use(fd);
+  if (use && use->kind_now() == Kind::kVirtual) return Result(EINVAL);
+  const int result = Real().bindresvport(fd, address);
+  if (use && result == 0) {
+    const std::lock_guard lock(Mutex());
+    use->bound = true;
+  }
+  return result;
+}
+
 int listen(int fd, int backlog) noexcept {
   const Use use(fd);
   if (!use) return Real().listen(fd, backlog);

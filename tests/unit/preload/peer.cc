@@ -6,6 +6,8 @@
 //   ECHO        send back what comes, until the end
 //   SEND n      send n bytes of the pattern, then close
 //   SINK        read to the end, then answer "<bytes> <sum>"
+//   END         answer how the last SINK ended, which it waits for: "SINK <bytes> <sum>
+//               <errno>"
 //   RESET       close with a reset
 //   FIN         close this direction at once, read the other to its end
 //   HOLD        read nothing until the other end has closed its direction
@@ -17,9 +19,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -60,18 +65,41 @@ void SendPattern(int fd, size_t length) {
   }
 }
 
+// How the last SINK ended; empty: none has since it was asked for.
+std::mutex end_mutex;
+std::condition_variable end_known;
+std::string last_end;
+
 void Sink(int fd) {
   char block[65536];
   size_t bytes = 0;
   uint32_t sum = 0;
+  int error = 0;
   for (;;) {
     const ssize_t got = read(fd, block, sizeof(block));
+    if (got < 0) error = errno;
     if (got <= 0) break;
     sum = Sum(sum, {block, static_cast<size_t>(got)});
     bytes += static_cast<size_t>(got);
   }
   const std::string answer = std::to_string(bytes) + " " + std::to_string(sum) + "\n";
   SendAll(fd, answer.data(), answer.size());
+  const std::lock_guard lock(end_mutex);
+  last_end =
+      "SINK " + std::to_string(bytes) + " " + std::to_string(sum) + " " + std::to_string(error);
+  end_known.notify_all();
+}
+
+void TellEnd(int fd) {
+  std::unique_lock lock(end_mutex);
+  end_known.wait(lock, [] { return !last_end.empty(); });
+  SendAll(fd, last_end.data(), last_end.size());
+  last_end.clear();
+}
+
+void ForgetEnd() {
+  const std::lock_guard lock(end_mutex);
+  last_end.clear();
 }
 
 void ReadToEnd(int fd) {
@@ -106,7 +134,11 @@ void Serve(int fd) {
   const std::string line = ReadLine(fd);
   if (line == "ECHO") Echo(fd);
   if (line.rfind("SEND ", 0) == 0) SendPattern(fd, std::strtoul(line.c_str() + 5, nullptr, 10));
-  if (line == "SINK") Sink(fd);
+  if (line == "SINK") {
+    ForgetEnd();
+    Sink(fd);
+  }
+  if (line == "END") TellEnd(fd);
   if (line == "RESET") {
     const linger now = {1, 0};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));

@@ -319,17 +319,4 @@ TEST_F(Stream, WorksThroughSystemCallsByNumber) {
   EXPECT_EQ(errno, EBADF);
 }
 
-TEST_F(Stream, LingersUntilDelivered) {
-  const int fd = Open("SINK");
-  const linger wait = {1, 10};
-  ASSERT_EQ(setsockopt(fd, SOL_SOCKET, SO_LINGER, &wait, sizeof(wait)), 0);
-  linger shown{};
-  socklen_t length = sizeof(shown);
-  ASSERT_EQ(getsockopt(fd, SOL_SOCKET, SO_LINGER, &shown, &length), 0);
-  EXPECT_EQ(shown.l_onoff, 1);
-  EXPECT_EQ(shown.l_linger, 10);
-  Say(fd, Pattern(0, 100'000));
-  EXPECT_EQ(close(fd), 0);
-}
-
 }  // namespace
