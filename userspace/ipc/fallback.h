@@ -25,6 +25,8 @@ enum class FallbackReason : uint32_t {
   kKernelPeer,    // a listener that serves both kinds of peer: this one came through the kernel
   kNoResources,   // the stack has no more sockets or memory
   kNotSupported,  // the program asked for what only the kernel's sockets do
+  kPortTaken,     // another of the stack's sockets has the port
+  kPortDenied,    // the stack does not let this user have the port
   kCount,
 };
 
@@ -54,6 +56,10 @@ constexpr std::string_view FallbackReasonName(FallbackReason reason) {
       return "out-of-sockets-or-memory";
     case FallbackReason::kNotSupported:
       return "needs-a-kernel-socket";
+    case FallbackReason::kPortTaken:
+      return "port-in-use-on-the-stack";
+    case FallbackReason::kPortDenied:
+      return "port-not-permitted-on-the-stack";
     case FallbackReason::kCount:
       break;
   }

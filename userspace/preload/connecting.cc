@@ -64,8 +64,7 @@ bool MeansKernel(int error) {
 // The stack has noted EPROTONOSUPPORT itself.
 void ReportOutcome(int error, const sockaddr* peer, socklen_t length) {
   if (error == EPROTONOSUPPORT) return;
-  Report(error == ECONNREFUSED ? FallbackReason::kRefused : FallbackReason::kNoResources, peer,
-         length);
+  Report(ReasonOf(error), peer, length);
 }
 
 const char* Explain(int error) {
@@ -279,11 +278,13 @@ int Connect(int fd, Description* socket, const sockaddr* peer, socklen_t length)
   if (IsLoopback(peer, length) || IsAny(peer, length)) {
     return FallBackAtOnce(fd, socket, FallbackReason::kOwnAddress, "it is this host", peer, length);
   }
-  if (socket->kernel_only || StaysOnKernel()) {
-    return FallBackAtOnce(fd, socket, FallbackReason::kNotSupported,
-                          "the program needs a kernel socket", peer, length);
+  if (socket->kernel_only) {
+    return FallBackAtOnce(fd, socket, FallbackReason::kNotSupported, kKernelOption, peer, length);
   }
   nc_stack* const stack = Stack();
+  if (StaysOnKernel()) {  // Stack() may just have found out
+    return FallBackAtOnce(fd, socket, FallbackReason::kNotSupported, kIoUring, peer, length);
+  }
   if (stack == nullptr) {
     if (GetSettings().strict) return RefuseFallback(peer, length, "no daemon");
     return KernelConnect(fd, socket, peer, length);

@@ -144,6 +144,13 @@ void DropVirtual(int fd, Description* socket) {
   Retire(socket);
 }
 
+// Why the kernel's socket must listen alone. Null: a virtual one may listen beside it.
+const char* KernelOnly(int fd, const Description* socket, const sockaddr_storage& local) {
+  if (socket->kernel_only) return kKernelOption;
+  if (UsesIoUring()) return kIoUring;
+  return IsIpv6Only(fd, local) ? "an IPv6-only listener on :: is the kernel's" : nullptr;
+}
+
 }  // namespace
 
 int ListenToo(int fd, Description* socket, int backlog) {
@@ -159,8 +166,13 @@ int ListenToo(int fd, Description* socket, int backlog) {
   socklen_t length = sizeof(local);
   auto* const address = reinterpret_cast<sockaddr*>(&local);
   if (Real().getsockname(fd, address, &length) != 0) return 0;
-  if (socket->kernel_only || UsesIoUring() || IsLoopback(address, length) ||
-      IsIpv6Only(fd, local)) {
+  if (IsLoopback(address, length)) {
+    LeaveToKernel(socket);
+    return 0;
+  }
+  if (const char* const why = KernelOnly(fd, socket, local); why != nullptr) {
+    Report(ipc::FallbackReason::kNotSupported, address, length);
+    if (GetSettings().strict) return RefuseFallback(address, length, why);
     LeaveToKernel(socket);
     return 0;
   }
@@ -173,7 +185,7 @@ int ListenToo(int fd, Description* socket, int backlog) {
     socket->retry_at_ns = NowNanos() + kListenAgainNanos;
     return GetSettings().strict ? RefuseFallback(address, length, "no daemon") : 0;
   }
-  Report(ipc::FallbackReason::kNoResources, address, length);
+  Report(ReasonOf(error), address, length);
   if (GetSettings().strict) return RefuseFallback(address, length, std::strerror(error));
   LeaveToKernel(socket);
   return 0;
@@ -197,7 +209,9 @@ void KeepListening(int fd, Description* socket) {
   socklen_t length = sizeof(local);
   if (Real().getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length) != 0) return;
   const int saved = errno;
-  if (nc_socket* made = MakeListener(fd, socket, local, backlog); made != nullptr) {
+  if (KernelOnly(fd, socket, local) != nullptr) {
+    LeaveToKernel(socket);
+  } else if (nc_socket* made = MakeListener(fd, socket, local, backlog); made != nullptr) {
     Join(fd, socket, made);
   }
   errno = saved;

@@ -111,9 +111,23 @@ nc_stack* Stack() {
 void StayOnKernel() { stay_on_kernel.store(true, std::memory_order_relaxed); }
 bool StaysOnKernel() { return stay_on_kernel.load(std::memory_order_relaxed); }
 
+ipc::FallbackReason ReasonOf(int error) {
+  switch (error) {
+    case ECONNREFUSED:
+      return ipc::FallbackReason::kRefused;
+    case EADDRINUSE:
+      return ipc::FallbackReason::kPortTaken;
+    case EACCES:
+      return ipc::FallbackReason::kPortDenied;
+    default:
+      return ipc::FallbackReason::kNoResources;
+  }
+}
+
 void Report(ipc::FallbackReason reason, const sockaddr* peer, socklen_t length) {
   const int saved = errno;
-  if (nc_stack* to = Stack(); to != nullptr) ReportFallback(to, reason, peer, length);
+  nc_stack* const to = StaysOnKernel() ? KnownStack() : Stack();
+  if (to != nullptr) ReportFallback(to, reason, peer, length);
   errno = saved;
 }
 

@@ -39,6 +39,13 @@ nc_stack* KnownStack();
 void StayOnKernel();
 bool StaysOnKernel();
 
+// Why the kernel must serve it, for who is refused with --strict.
+inline constexpr char kKernelOption[] = "it has an option that only the kernel's TCP serves";
+inline constexpr char kIoUring[] = "the program uses io_uring, which reaches only kernel sockets";
+
+// The reason behind an errno value of the stack's, of bind, listen or connect.
+ipc::FallbackReason ReasonOf(int error);
+
 // Tells the daemon why a connection to or from `peer` is the kernel's. Listeners may have many a
 // second: of those, a few are told.
 void Report(ipc::FallbackReason reason, const sockaddr* peer, socklen_t length);

@@ -56,7 +56,12 @@ extern "C" {
 int socket(int family, int type, int protocol) noexcept {
   const int fd = Real().socket(family, type, protocol);
   if (fd < 0 || !netchannel::preload::IsTcp(family, type, protocol)) return fd;
-  if (netchannel::preload::StaysOnKernel() || netchannel::preload::Foreign()) return fd;
+  if (netchannel::preload::Foreign()) return fd;
+  // Known all the same where somebody is to be told that the kernel serves it.
+  if (netchannel::preload::StaysOnKernel() && !netchannel::preload::GetSettings().strict &&
+      netchannel::preload::KnownStack() == nullptr) {
+    return fd;
+  }
   const std::lock_guard lock(Mutex());
   Description* description = netchannel::preload::NewDescription(Kind::kCandidate);
   description->family.store(family, std::memory_order_relaxed);
