@@ -36,11 +36,31 @@ int FromVirtual(const Use& use, sockaddr* address, socklen_t* length, int flags)
   return fd;
 }
 
-int FromKernel(int fd, sockaddr* address, socklen_t* length, int flags) {
+// The kernel's accept4(), which does not wait beside a virtual socket.
+int TakeFromKernel(int fd, const Use& use, sockaddr* peer, socklen_t* size, int flags) {
+  if (!use->shared || use->socket.load(std::memory_order_acquire) == nullptr) {
+    return Real().accept4(fd, peer, size, flags);
+  }
+  pollfd waiting = {fd, POLLIN, 0};
+  if (Real().poll(&waiting, 1, 0) == 0) {
+    errno = EAGAIN;
+    return -1;
+  }
+  // Another process may be faster.
+  const int mode = Real().fcntl(fd, F_GETFL);
+  if ((mode & O_NONBLOCK) == 0) Real().fcntl(fd, F_SETFL, mode | O_NONBLOCK);
+  const int accepted = Real().accept4(fd, peer, size, flags);
+  const int saved = errno;
+  if ((mode & O_NONBLOCK) == 0) Real().fcntl(fd, F_SETFL, mode);
+  errno = saved;
+  return accepted;
+}
+
+int FromKernel(int fd, const Use& use, sockaddr* address, socklen_t* length, int flags) {
   for (;;) {
     sockaddr_storage peer{};
     socklen_t size = sizeof(peer);
-    const int accepted = Real().accept4(fd, reinterpret_cast<sockaddr*>(&peer), &size, flags);
+    const int accepted = TakeFromKernel(fd, use, reinterpret_cast<sockaddr*>(&peer), &size, flags);
     if (accepted < 0) return -1;
     const auto* const shown = reinterpret_cast<const sockaddr*>(&peer);
     ReportSome(ipc::FallbackReason::kKernelPeer, shown, size);
@@ -79,7 +99,7 @@ int AcceptBoth(int fd, sockaddr* address, socklen_t* length, int flags) {
       const bool virtual_first = turn.fetch_add(1, std::memory_order_relaxed) % 2 == 0;
       for (const bool from_virtual : {virtual_first, !virtual_first}) {
         const int accepted = from_virtual ? FromVirtual(use, address, length, flags)
-                                          : FromKernel(fd, address, length, flags);
+                                          : FromKernel(fd, use, address, length, flags);
         if (accepted >= 0 || !WouldBlock()) return accepted;
       }
       nc_socket* const listener = use->socket.load(std::memory_order_acquire);

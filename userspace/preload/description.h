@@ -16,6 +16,7 @@
 // (stand_ins.h). A listener's virtual socket has its anchor beside it, under a number of the
 // library's (`companion`). kInherited is an anchor
 // found at the start of the process or received over a Unix socket: kVirtual at its first use.
+// Kernel sockets that are found at the start begin as kCandidate or kListener.
 //
 // Lifetime. A description's memory is never returned to the heap, only used again, with another
 // `life`. Who uses one holds it through Use (table.h); it ends when its last descriptor in this
@@ -77,6 +78,7 @@ struct Description {
   int companion = -1;
   int backlog = 0;
   bool bound = false;
+  bool shared = false;          // programs without this library may have it too
   bool kernel_only = false;     // has an option that only the kernel's TCP serves
   int64_t retry_at_ns = 0;      // kListener without a virtual socket: when to try again
   Description* next = nullptr;  // in the pool, or in the list of the retired

@@ -98,6 +98,10 @@ int epoll_ctl(int epfd, int op, int fd, struct epoll_event* event) noexcept {
     return Real().epoll_ctl(epfd, op, fd, event);
   }
   netchannel::preload::Refresh(fd, use.get());
+  // A wait does not look at each socket: one that was found at the start gets its virtual one now.
+  if (use->kind_now() == Kind::kListener && use->socket.load() == nullptr) {
+    netchannel::preload::KeepListening(fd, use.get());
+  }
   const int error = netchannel::preload::ControlKnown(epfd, op, fd, use.get(), event);
   if (error == 0) return 0;
   errno = error;

@@ -5,14 +5,16 @@
 //
 // The kernel's socket is made non-blocking, so that accept() can ask both; whether the program sees
 // it as blocking is the virtual socket's NC_NONBLOCK, which all processes share that share the
-// listener.
+// listener. One that others may use without this library keeps its mode but for the moment of the
+// kernel's accept() (accept.cc).
 //
-// exec(): the virtual socket's anchor is kept open across it (process.cc). Its own end is bound to
-// an abstract name with the kernel socket's cookie (socket(7), SO_COOKIE), by which the new image
-// finds which listener it belongs to:
+// exec(), posix_spawn(): the virtual socket's anchor is kept open across it (process.cc). Its own
+// end is bound to an abstract name with the kernel socket's cookie (socket(7), SO_COOKIE), by which
+// the new image finds which listener it belongs to:
 //   \0netchannel-listener/<cookie, 16 hex digits>/<region>/<slot>/<generation>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/un.h>
 
 #include <cstddef>
@@ -53,6 +55,13 @@ bool IsIpv6Only(int fd, const sockaddr_storage& local) {
   return only != 0 && IN6_IS_ADDR_UNSPECIFIED(&v6.sin6_addr);
 }
 
+uint16_t PortOf(const sockaddr_storage& address) {
+  sockaddr_in6 v6;  // has the port where sockaddr_in has it
+  static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
+  std::memcpy(&v6, &address, sizeof(v6));
+  return ntohs(v6.sin6_port);
+}
+
 void NameCompanion(int companion, int listener) {
   const auto anchor = ReadAnchor(companion);
   if (!anchor) return;
@@ -85,7 +94,8 @@ nc_socket* MakeListener(int fd, Description* socket, const sockaddr_storage& loc
   int reuse_port = 0;
   socklen_t length = sizeof(reuse_port);
   Real().getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &reuse_port, &length);
-  if (reuse_port != 0) nc_setopt(made, NC_REUSEPORT, 1);
+  // Other processes that have the kernel's socket may each have their own virtual one.
+  if (reuse_port != 0 || socket->shared) nc_setopt(made, NC_REUSEPORT, 1);
   const int flags = Real().fcntl(fd, F_GETFL);
   nc_setopt(made, NC_NONBLOCK, (flags & O_NONBLOCK) != 0 ? 1 : 0);
   const auto* const address = reinterpret_cast<const sockaddr*>(&local);
@@ -107,8 +117,10 @@ int Join(int fd, Description* socket, nc_socket* made) {
     return error;
   }
   NameCompanion(companion, fd);
-  const int flags = Real().fcntl(fd, F_GETFL);
-  Real().fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  if (!socket->shared) {
+    const int flags = Real().fcntl(fd, F_GETFL);
+    Real().fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  }
   const std::lock_guard lock(Mutex());
   socket->companion = companion;
   socket->socket.store(made, std::memory_order_release);
@@ -117,29 +129,41 @@ int Join(int fd, Description* socket, nc_socket* made) {
   return 0;
 }
 
-// The virtual socket has gone with its daemon. A description of its own follows it, since users of
-// its handle may still be there; the listener goes on with another one.
+// The kernel's socket blocks as the program wants it, without `gone` beside it.
+void RestoreBlocking(int fd, nc_socket* gone) {
+  int nonblocking = 0;
+  nc_getopt(gone, NC_NONBLOCK, &nonblocking);
+  if (nonblocking != 0) return;
+  const int flags = Real().fcntl(fd, F_GETFL);
+  Real().fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
+// The listener goes on as `kind`, without its virtual socket. Another description does, since users
+// of the handle may still be there; the caller retires the old one. Precondition: Mutex().
+void GoOnWithout(int fd, Description* socket, nc_socket* gone, Kind kind) {
+  Description* next = NewDescription(kind);
+  next->family.store(socket->family.load(), std::memory_order_relaxed);
+  next->options = socket->options;
+  next->bound = socket->bound;
+  next->shared = socket->shared;
+  next->kernel_only = socket->kernel_only;
+  next->backlog = socket->backlog;
+  next->retry_at_ns = NowNanos() + kListenAgainNanos;
+  ReplaceInEpolls(socket, next);
+  const auto fds = socket->fds;
+  socket->fds.clear();
+  for (const int one : fds) Track(one, next);
+  PlaceInEpolls(next);
+  RestoreBlocking(fd, gone);
+}
+
+// The virtual socket has gone with its daemon: there may be another one later.
 void DropVirtual(int fd, Description* socket) {
   {
     const std::lock_guard lock(Mutex());
     nc_socket* const gone = socket->socket.load(std::memory_order_relaxed);
     if (Peek(fd) != socket || gone == nullptr || (nc_ready(gone) & NC_HANGUP) == 0) return;
-    Description* next = NewDescription(Kind::kListener);
-    next->family.store(socket->family.load(), std::memory_order_relaxed);
-    next->options = socket->options;
-    next->bound = true;
-    next->backlog = socket->backlog;
-    next->retry_at_ns = NowNanos() + kListenAgainNanos;
-    ReplaceInEpolls(socket, next);
-    const auto fds = socket->fds;
-    socket->fds.clear();
-    for (const int one : fds) Track(one, next);
-    int nonblocking = 0;
-    nc_getopt(gone, NC_NONBLOCK, &nonblocking);
-    if (nonblocking == 0) {
-      const int flags = Real().fcntl(fd, F_GETFL);
-      Real().fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-    }
+    GoOnWithout(fd, socket, gone, Kind::kListener);
   }
   Retire(socket);
 }
@@ -246,11 +270,42 @@ bool RejoinAfterExec(int listener, int companion, uint64_t cookie) {
   Description* description = NewDescription(Kind::kListener);
   description->family.store(local.ss_family, std::memory_order_relaxed);
   description->bound = true;
+  description->shared = (Real().fcntl(listener, F_GETFL) & O_NONBLOCK) == 0;
   description->backlog = SOMAXCONN;
   description->companion = moved;
   description->socket.store(adopted, std::memory_order_release);
   Track(listener, description);
   return true;
+}
+
+void RecogniseKernelSocket(int fd, const std::vector<int>& earlier) {
+  tcp_info info{};
+  socklen_t length = sizeof(info);
+  if (Real().getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return;
+  const bool listens = info.tcpi_state == TCP_LISTEN;
+  if (!listens && info.tcpi_state != TCP_CLOSE) return;
+  int protocol = 0;
+  length = sizeof(protocol);
+  Real().getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length);
+  sockaddr_storage local{};
+  length = sizeof(local);
+  auto* const address = reinterpret_cast<sockaddr*>(&local);
+  if (protocol != IPPROTO_TCP || Real().getsockname(fd, address, &length) != 0) return;
+  if (listens && (IsLoopback(address, length) || IsIpv6Only(fd, local))) return;
+  const uint64_t cookie = CookieOf(fd);
+  const std::lock_guard lock(Mutex());
+  for (const int other : earlier) {
+    Description* const known = Peek(other);
+    if (known == nullptr || CookieOf(other) != cookie) continue;
+    Track(fd, known);
+    return;
+  }
+  Description* description = NewDescription(listens ? Kind::kListener : Kind::kCandidate);
+  description->family.store(local.ss_family, std::memory_order_relaxed);
+  description->bound = PortOf(local) != 0;
+  description->shared = true;
+  description->backlog = SOMAXCONN;
+  if (!Track(fd, description)) description->kind.store(Kind::kFree);
 }
 
 }  // namespace netchannel::preload

@@ -173,12 +173,17 @@ std::vector<int> OpenDescriptors() {
   return found;
 }
 
-// What came over exec().
+// What came over exec(). Listeners that another program has left here (RecogniseKernelSocket) come
+// last, when it is known which ones have companions.
 void FindInherited() {
   const std::vector<int> open = OpenDescriptors();
+  std::vector<int> others, seen;
   for (const int fd : open) {
     uint64_t cookie;
-    if (!ReadAnchor(fd)) continue;
+    if (!ReadAnchor(fd)) {
+      others.push_back(fd);
+      continue;
+    }
     if (!IsCompanion(fd, &cookie)) {
       Recognise(fd);
       continue;
@@ -188,6 +193,14 @@ void FindInherited() {
       if (!joined && Peek(listener) == nullptr) joined = RejoinAfterExec(listener, fd, cookie);
     }
     if (!joined) Real().close(fd);
+  }
+  for (const int fd : others) {
+    if (Peek(fd) != nullptr) seen.push_back(fd);
+  }
+  for (const int fd : others) {
+    if (Peek(fd) != nullptr) continue;
+    RecogniseKernelSocket(fd, seen);
+    if (Peek(fd) != nullptr) seen.push_back(fd);
   }
 }
 

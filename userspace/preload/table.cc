@@ -199,7 +199,7 @@ void EndDescription(Description* description) {
   description->options.clear();
   description->peer_length = 0;
   description->companion = -1;
-  description->bound = description->kernel_only = false;
+  description->bound = description->shared = description->kernel_only = false;
   description->retry_at_ns = 0;
   description->next = pool;
   pool = description;

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Listeners on their travels: exec, spawn, vfork, SCM_RIGHTS, from programs of other kinds; and
+// their end by shutdown().
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "calls_fixture.h"
+#include "descriptor_passing.h"
+#include "executed.h"
+
+extern "C" char** environ;
+
+namespace {
+
+class Listener : public Calls {
+ protected:
+  void SetUp() override { ASSERT_EQ(pipe2(said_, O_CLOEXEC), 0); }
+  void TearDown() override {
+    close(said_[0]);
+    close(said_[1]);
+  }
+
+  // The arguments with which this program accepts on `fd`.
+  static std::vector<std::string> Accepts(int fd, int count, const char* path) {
+    return {"/proc/self/exe",      kAcceptRole, std::to_string(fd),
+            std::to_string(count), "hello",     path};
+  }
+  static std::vector<char*> Pointers(std::vector<std::string>& of) {
+    std::vector<char*> pointers;
+    for (std::string& one : of) pointers.push_back(one.data());
+    pointers.push_back(nullptr);
+    return pointers;
+  }
+  static const char* ExpectedPath() { return getenv("TEST_PATH"); }
+
+  // The other program is about to accept: it gets its connections, and ends well.
+  void IsServed(pid_t child, uint16_t port, int count) {
+    EXPECT_EQ(Read(said_[0], 6), "ready\n");
+    for (int i = 0; i < count; ++i) {
+      const int asked = CallMe(port, "hello");
+      EXPECT_EQ(ReadToEnd(asked), "");
+      close(asked);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+  }
+
+  int said_[2];
+};
+
+// A supervisor that knows nothing of NetChannel makes the socket, and executes this program.
+class FoundListener : public Listener {
+ protected:
+  // `listens`: the supervisor does; else it binds only. The socket is blocking after all.
+  void IsServedWithSocketOf(bool listens) {
+    const char* const preload = getenv("LD_PRELOAD");
+    const std::string script =
+        "import os, socket, sys\n"
+        "l = socket.socket()\n"
+        "l.bind(('0.0.0.0', 0))\n" +
+        std::string(listens ? "l.listen(16)\n" : "") +
+        "os.write(1, b'%6d' % l.getsockname()[1])\n"
+        "os.dup2(l.fileno(), 200)\n"
+        "e = dict(os.environ)\n"
+        "if sys.argv[1]: e['LD_PRELOAD'] = sys.argv[1]\n"
+        "os.execve(sys.argv[2], sys.argv[2:], e)\n";
+    std::vector<std::string> words = Accepts(200, 3, ExpectedPath());
+    char path[256] = {};
+    ASSERT_GT(readlink("/proc/self/exe", path, sizeof(path) - 1), 0);
+    words[0] = path;
+    if (!listens) words.push_back("listen");
+    words.insert(words.begin(), {"python3", "-c", script, preload != nullptr ? preload : ""});
+    std::vector<char*> environment;
+    for (char** one = environ; *one != nullptr; ++one) {
+      if (strncmp(*one, "LD_PRELOAD=", 11) != 0) environment.push_back(*one);
+    }
+    environment.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, said_[1], 1);
+    pid_t child;
+    ASSERT_EQ(posix_spawnp(&child, "python3", &actions, nullptr, Pointers(words).data(),
+                           environment.data()),
+              0);
+    posix_spawn_file_actions_destroy(&actions);
+    const auto port = static_cast<uint16_t>(std::atoi(Read(said_[0], 6).c_str()));
+    IsServed(child, port, 3);
+  }
+};
+
+TEST_F(FoundListener, ServesBothKindsOfPeer) { IsServedWithSocketOf(true); }
+
+TEST_F(FoundListener, MayListenOnlyNow) { IsServedWithSocketOf(false); }
+
+}  // namespace
