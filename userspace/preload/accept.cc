@@ -94,7 +94,10 @@ int AcceptBoth(int fd, sockaddr* address, socklen_t* length, int flags) {
     int64_t timeout_ms;
     {
       const Use use(fd);
-      if (!use) return Real().accept4(fd, address, length, flags);
+      // It may have been shut down meanwhile.
+      if (!use || use->kind_now() != Kind::kListener) {
+        return Real().accept4(fd, address, length, flags);
+      }
       KeepListening(fd, use.get());
       const bool virtual_first = turn.fetch_add(1, std::memory_order_relaxed) % 2 == 0;
       for (const bool from_virtual : {virtual_first, !virtual_first}) {

@@ -241,6 +241,37 @@ void KeepListening(int fd, Description* socket) {
   errno = saved;
 }
 
+void StopListening(int fd, Description* socket) {
+  sockaddr_storage local{};
+  socklen_t length = sizeof(local);
+  Real().getsockname(fd, reinterpret_cast<sockaddr*>(&local), &length);
+  {
+    const std::lock_guard lock(Mutex());
+    if (socket->kind_now() != Kind::kListener || Peek(fd) != socket) return;
+    nc_socket* const gone = socket->socket.load(std::memory_order_relaxed);
+    socket->bound = PortOf(local) != 0;  // one that the kernel had chosen is given back
+    if (gone == nullptr) {
+      socket->kind.store(Kind::kCandidate, std::memory_order_release);
+      PlaceInEpolls(socket);
+      return;
+    }
+    // Whoever else has it hears of it, and waits no more.
+    nc_shutdown(gone, SHUT_RDWR);
+    GoOnWithout(fd, socket, gone, Kind::kCandidate);
+  }
+  Retire(socket);
+}
+
+void ListenOnKernelAlone(int fd, Description* socket) {
+  {
+    const std::lock_guard lock(Mutex());
+    if (socket->kind_now() != Kind::kListener || Peek(fd) != socket) return;
+    nc_socket* const gone = socket->socket.load(std::memory_order_relaxed);
+    if (gone != nullptr) RestoreBlocking(fd, gone);
+  }
+  LeaveToKernel(socket);
+}
+
 bool IsCompanion(int fd, uint64_t* cookie) {
   sockaddr_un name{};
   socklen_t length = sizeof(name);

@@ -2,7 +2,9 @@
 //
 // sendmsg, recvmsg and their forms for several messages. A Unix socket's recvmsg may bring
 // descriptors (SCM_RIGHTS): those that are anchors of virtual sockets become known. What a Unix
-// socket's sendmsg takes along is anchored first; the rest is the kernel's work alone.
+// socket's sendmsg takes along is anchored first; the rest is the kernel's work alone. A listener
+// goes without its virtual socket, for which a message that the program has made has no place: so
+// it is the kernel's from then on, for sender and receiver.
 #include <errno.h>
 
 #include <climits>
@@ -18,8 +20,12 @@
 namespace netchannel::preload {
 namespace {
 
-void RecogniseReceived(const msghdr* message) {
-  if (message->msg_control == nullptr || message->msg_controllen < sizeof(cmsghdr)) return;
+// Calls `visit(fd)` for each descriptor that `message` has.
+template <typename F>
+void ForEachDescriptor(const msghdr* message, F visit) {
+  if (message == nullptr || message->msg_control == nullptr) return;
+  if (message->msg_controllen < sizeof(cmsghdr)) return;
+  const int saved = errno;
   auto* const all = const_cast<msghdr*>(message);
   for (cmsghdr* one = CMSG_FIRSTHDR(all); one != nullptr; one = CMSG_NXTHDR(all, one)) {
     if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SCM_RIGHTS) continue;
@@ -27,11 +33,27 @@ void RecogniseReceived(const msghdr* message) {
     for (size_t i = 0; i < count; ++i) {
       int fd;
       std::memcpy(&fd, CMSG_DATA(one) + i * sizeof(fd), sizeof(fd));
-      const int saved = errno;
-      Recognise(fd);
-      errno = saved;
+      visit(fd);
     }
   }
+  errno = saved;
+}
+
+void RecogniseReceived(const msghdr* message) {
+  ForEachDescriptor(message, [](int fd) { Recognise(fd); });
+}
+
+void PrepareSent(const msghdr* message) {
+  ForEachDescriptor(message, [](int fd) {
+    const Use use(fd);
+    if (!use || Foreign()) return;
+    if (use->kind_now() == Kind::kListener) {
+      ListenOnKernelAlone(fd, use.get());
+    } else {
+      const std::lock_guard lock(Mutex());
+      Anchor(use.get());
+    }
+  });
 }
 
 int CountOf(const msghdr* message) {
@@ -77,7 +99,7 @@ ssize_t sendmsg(int fd, const struct msghdr* message, int flags) {
   const Path path = PathOf(fd, use, flags, &socket);
   if (path == Path::kFailed) return -1;
   if (path == Path::kKernel) {
-    netchannel::preload::AnchorSent(message);
+    netchannel::preload::PrepareSent(message);
     return Real().sendmsg(fd, message, flags);
   }
   return netchannel::preload::SendV(socket, message->msg_iov, CountOf(message), flags);
@@ -100,7 +122,7 @@ int sendmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags) {
   const Path path = PathOf(fd, use, flags, &socket);
   if (path == Path::kFailed) return -1;
   if (path == Path::kKernel) {
-    for (unsigned i = 0; i < count; ++i) netchannel::preload::AnchorSent(&messages[i].msg_hdr);
+    for (unsigned i = 0; i < count; ++i) netchannel::preload::PrepareSent(&messages[i].msg_hdr);
     return Real().sendmmsg(fd, messages, count, flags);
   }
   return netchannel::preload::MoveEach(messages, count, [&](msghdr* message, unsigned) {

@@ -133,6 +133,11 @@ int shutdown(int fd, int how) noexcept {
     case Kind::kConnecting:
     case Kind::kInherited:
       return Result(ENOTCONN);
+    case Kind::kListener: {
+      const int result = Real().shutdown(fd, how);
+      if (result == 0 && how != SHUT_WR) netchannel::preload::StopListening(fd, use.get());
+      return result;
+    }
     default:
       return Real().shutdown(fd, how);
   }

@@ -27,6 +27,11 @@ int ListenToo(int fd, Description* socket, int backlog);
 // For a listener whose virtual socket is not there since the daemon was not, or is no more.
 void KeepListening(int fd, Description* socket);
 
+// kListener: shutdown() has ended the kernel's. It may listen again.
+void StopListening(int fd, Description* socket);
+// kListener: as LeaveToKernel, for those who know the kernel's socket only and expect it to block.
+void ListenOnKernelAlone(int fd, Description* socket);
+
 // kInherited becomes kVirtual. ECONNRESET: its daemon has gone.
 int Adopt(int fd, Description* socket);
 

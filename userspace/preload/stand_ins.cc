@@ -5,7 +5,6 @@
 #include <fcntl.h>
 
 #include <atomic>
-#include <cstring>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -69,26 +68,6 @@ void AnchorAll() {
   if (count.load(std::memory_order_relaxed) == 0 || Foreign()) return;
   const std::lock_guard lock(Mutex());
   AnchorAllLocked();
-}
-
-void AnchorSent(const msghdr* message) {
-  if (count.load(std::memory_order_relaxed) == 0) return;
-  if (message == nullptr || message->msg_control == nullptr) return;
-  const int saved = errno;
-  auto* const all = const_cast<msghdr*>(message);
-  for (cmsghdr* one = CMSG_FIRSTHDR(all); one != nullptr; one = CMSG_NXTHDR(all, one)) {
-    if (one->cmsg_level != SOL_SOCKET || one->cmsg_type != SCM_RIGHTS) continue;
-    const size_t sent = (one->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t i = 0; i < sent; ++i) {
-      int fd;
-      std::memcpy(&fd, CMSG_DATA(one) + i * sizeof(fd), sizeof(fd));
-      const Use use(fd);
-      if (!use || Foreign()) continue;
-      const std::lock_guard lock(Mutex());
-      Anchor(use.get());
-    }
-  }
-  errno = saved;
 }
 
 }  // namespace netchannel::preload

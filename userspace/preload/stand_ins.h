@@ -17,8 +17,6 @@
 // Thread: any. Errors: errno values.
 #pragma once
 
-#include <sys/socket.h>
-
 #include "preload/description.h"
 
 namespace netchannel::preload {
@@ -40,7 +38,5 @@ int Anchor(Description* socket);
 void AnchorAll();
 // The same. Precondition: Mutex().
 void AnchorAllLocked();
-// What `message` takes along.
-void AnchorSent(const msghdr* message);
 
 }  // namespace netchannel::preload

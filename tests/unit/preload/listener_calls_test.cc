@@ -56,6 +56,33 @@ class Listener : public Calls {
   int said_[2];
 };
 
+TEST_F(Listener, IsTheKernelsOnceSent) {
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  const int out = said_[1];
+  const pid_t child = fork();
+  if (child == 0) {
+    close(pair[0]);
+    dup2(out, 1);
+    _exit(AcceptAll(ReceiveDescriptor(pair[1]), 2, "hello", false));
+  }
+  close(pair[1]);
+  uint16_t port;
+  const int listener = Listen(&port);
+  EXPECT_EQ(SendDescriptor(pair[0], listener), 0);
+  EXPECT_EQ(fcntl(listener, F_GETFL) & O_NONBLOCK, 0);
+  IsServed(child, port, 2);
+  // Who sent it can go on with it.
+  const int asked = CallMe(port, "hello");
+  const int accepted = accept(listener, nullptr, nullptr);
+  EXPECT_FALSE(IsVirtual(accepted));
+  EXPECT_EQ(Read(accepted, 5), "hello");
+  close(accepted);
+  close(asked);
+  close(listener);
+  close(pair[0]);
+}
+
 // A supervisor that knows nothing of NetChannel makes the socket, and executes this program.
 class FoundListener : public Listener {
  protected:
@@ -99,5 +126,40 @@ class FoundListener : public Listener {
 TEST_F(FoundListener, ServesBothKindsOfPeer) { IsServedWithSocketOf(true); }
 
 TEST_F(FoundListener, MayListenOnlyNow) { IsServedWithSocketOf(false); }
+
+TEST_F(Listener, StopsByShutdownAndMayListenAgain) {
+  // Only a port that was asked for is kept.
+  uint16_t port;
+  close(Listen(&port));
+  const int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+  ASSERT_EQ(setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_EQ(listen(listener, 16), 0) << strerror(errno);
+    std::atomic<int> result{0};
+    std::thread acceptor([&] { result.store(accept(listener, nullptr, nullptr) < 0 ? errno : 0); });
+    usleep(50'000);
+    ASSERT_EQ(shutdown(listener, SHUT_RDWR), 0) << strerror(errno);
+    acceptor.join();
+    EXPECT_EQ(result.load(), EINVAL);
+    EXPECT_EQ(accept(listener, nullptr, nullptr), -1);
+    EXPECT_EQ(errno, EINVAL);
+    // Nobody takes the far end's call: it ends at once.
+    const int refused = CallMe(port, "hello");
+    EXPECT_EQ(ReadToEnd(refused), "");
+    close(refused);
+    ASSERT_EQ(listen(listener, 16), 0) << strerror(errno);
+    const int asked = CallMe(port, "hello");
+    const int accepted = accept(listener, nullptr, nullptr);
+    EXPECT_EQ(IsVirtual(accepted), ExpectsNetChannel());
+    EXPECT_EQ(Read(accepted, 5), "hello");
+    close(accepted);
+    close(asked);
+  }
+  close(listener);
+}
 
 }  // namespace
