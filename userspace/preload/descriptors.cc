@@ -28,14 +28,6 @@ void Forget(int fd) {
   if (last != nullptr) Retire(last);
 }
 
-// `made` is a copy of `from`, which `use` holds.
-int Copied(const Use& use, int made) {
-  if (made < 0 || !use || Foreign()) return made;
-  const std::lock_guard lock(Mutex());
-  if (!use->fds.empty()) Track(made, use.get());
-  return made;
-}
-
 // What dup2 and dup3 close without a word.
 bool MayReplace(int fd) {
   if (Peek(fd) == nullptr || Foreign()) return true;
@@ -44,14 +36,16 @@ bool MayReplace(int fd) {
   return true;
 }
 
-// All of first..last that are ours or known; the rest in as few calls as can be.
+// All of first..last but the library's own; in as few calls as can be. A child of vfork() closes
+// its copies alone, and keeps what is to go along over exec().
 int CloseRange(unsigned first, unsigned last) {
   const auto highest = static_cast<unsigned>(std::max(HighestTracked(), -1) + 1);
+  const bool foreign = Foreign();
   unsigned from = first;
   for (unsigned fd = first; fd < highest && fd <= last; ++fd) {
     if (Peek(static_cast<int>(fd)) == nullptr) continue;
     if (!IsInternal(static_cast<int>(fd))) {
-      Forget(static_cast<int>(fd));
+      if (!foreign) Forget(static_cast<int>(fd));
       continue;
     }
     if (fd > from && Real().close_range(from, fd - 1, 0) != 0) return -1;
@@ -64,12 +58,24 @@ int CloseRange(unsigned first, unsigned last) {
 
 int Close(int fd) {
   if (Peek(fd) == nullptr) return Real().close(fd);
-  if (!Foreign()) {
-    // The program cannot know this number: it closes all there might be.
-    if (IsInternal(fd)) return Failed(EBADF);
-    Forget(fd);
-  }
+  // The program cannot know this number: it closes all there might be.
+  if (IsInternal(fd)) return Failed(EBADF);
+  if (!Foreign()) Forget(fd);
   return Real().close(fd);
+}
+
+int Copied(const Use& use, int made) {
+  if (made < 0 || !use) return made;
+  if (Foreign()) {
+    // Nothing shows here that the next image of a child of vfork() has a copy of a listener.
+    if (use->kind_now() == Kind::kListener && use->companion >= 0) {
+      Real().fcntl(use->companion, F_SETFD, 0);
+    }
+    return made;
+  }
+  const std::lock_guard lock(Mutex());
+  if (!use->fds.empty()) Track(made, use.get());
+  return made;
 }
 
 }  // namespace netchannel::preload
@@ -84,8 +90,7 @@ extern "C" {
 int close(int fd) { return netchannel::preload::Close(fd); }
 
 int close_range(unsigned first, unsigned last, int flags) noexcept {
-  if (flags != 0 || first > last || netchannel::preload::HighestTracked() < 0 ||
-      netchannel::preload::Foreign()) {
+  if (flags != 0 || first > last || netchannel::preload::HighestTracked() < 0) {
     // With CLOSE_RANGE_CLOEXEC nothing is closed yet; with CLOSE_RANGE_UNSHARE the table of
     // descriptors is another one, and this process is about to exec.
     return Real().close_range(first, last, flags);

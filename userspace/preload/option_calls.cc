@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 
 #include "preload/call_result.h"
+#include "preload/descriptors.h"
 #include "preload/options.h"
 #include "preload/own_calls.h"
 #include "preload/real.h"
@@ -36,14 +37,6 @@ int GetFlags(int fd, nc_socket* socket) {
   int nonblocking = 0;
   nc_getopt(socket, NC_NONBLOCK, &nonblocking);
   return (flags & ~O_NONBLOCK) | (nonblocking != 0 ? O_NONBLOCK : 0);
-}
-
-// A descriptor has been made from `fd`.
-int Duplicated(const Use& use, int made) {
-  if (made < 0 || !use || Foreign()) return made;
-  const std::lock_guard lock(Mutex());
-  if (!use->fds.empty()) Track(made, use.get());
-  return made;
 }
 
 // SIGIO comes from the kernel's sockets only.
@@ -102,7 +95,7 @@ int Fcntl(int fd, int command, void* argument) {
     return Real().fcntl(fd, command, argument);
   }
   if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) {
-    return Duplicated(use, Real().fcntl(fd, command, argument));
+    return Copied(use, Real().fcntl(fd, command, argument));
   }
   if (command != F_GETFL && command != F_SETFL) return Real().fcntl(fd, command, argument);
   Refresh(fd, use.get());

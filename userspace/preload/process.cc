@@ -63,21 +63,25 @@ bool Survives(int fd) {
   return flags >= 0 && (flags & FD_CLOEXEC) == 0;
 }
 
-// Calls `visit(fd, description)` for each known socket that exec() keeps.
+// Which known sockets go along: those that exec() keeps, or any, where copies may be made that the
+// table does not know of. What the next image has no use for, it closes (FindInherited).
+enum class Goes { kNotCloseOnExec, kAny };
+
+// Calls `visit(fd, description)` for each known socket that goes along.
 template <typename F>
-void ForEachKept(F visit) {
+void ForEachKept(Goes which, F visit) {
   const int highest = HighestTracked();
   for (int fd = 0; fd <= highest; ++fd) {
     Description* const known = Peek(fd);
     if (known == nullptr) continue;
     const Kind kind = known->kind_now();
     if (kind == Kind::kInternal || kind == Kind::kEpoll || kind == Kind::kCandidate) continue;
-    if (Survives(fd)) visit(fd, known);
+    if (which == Goes::kAny || Survives(fd)) visit(fd, known);
   }
 }
 
-void KeepCompanions(bool keep) {
-  ForEachKept([=](int, const Description* known) {
+void KeepCompanions(Goes which, bool keep) {
+  ForEachKept(which, [=](int, const Description* known) {
     if (known->kind_now() == Kind::kListener && known->companion >= 0) {
       Real().fcntl(known->companion, F_SETFD, keep ? 0 : FD_CLOEXEC);
     }
@@ -102,9 +106,9 @@ size_t Length(char* const* environment) {
 
 // Calls `exec(environment)` with what the new image needs. No heap: it may be a child of vfork().
 template <typename F>
-int WithEnvironment(char* const* environment, F exec) {
+int WithEnvironment(Goes which, char* const* environment, F exec) {
   bool any = false;
-  ForEachKept([&](int, const Description*) { any = true; });
+  ForEachKept(which, [&](int, const Description*) { any = true; });
   if (!any || environment == nullptr || OwnPath().empty()) return exec(environment);
   const size_t count = Length(environment), at = Find(environment, kPreload);
   const char* const other = at < count ? environment[at] + kPreloadLength : "";
@@ -131,11 +135,24 @@ int WithEnvironment(char* const* environment, F exec) {
 template <typename F>
 int Exec(char* const* environment, F exec) {
   AnchorAll();
-  KeepCompanions(true);
-  const int result = WithEnvironment(environment, exec);
+  KeepCompanions(Goes::kNotCloseOnExec, true);
+  // What a child of vfork() has copied is not in the table; its companion goes along already.
+  const int result =
+      WithEnvironment(Foreign() ? Goes::kAny : Goes::kNotCloseOnExec, environment, exec);
   const int saved = errno;
-  KeepCompanions(false);
+  KeepCompanions(Goes::kNotCloseOnExec, false);
   errno = saved;
+  return result;
+}
+
+// `actions` may copy any descriptor to any number.
+template <typename F>
+int Spawn(const posix_spawn_file_actions_t* actions, char* const* environment, F spawn) {
+  const Goes which = actions != nullptr ? Goes::kAny : Goes::kNotCloseOnExec;
+  AnchorAll();
+  KeepCompanions(which, true);
+  const int result = WithEnvironment(which, environment, spawn);
+  KeepCompanions(which, false);
   return result;
 }
 
@@ -224,7 +241,7 @@ __attribute__((constructor)) void Start() {
 using netchannel::preload::AnchorAll;
 using netchannel::preload::Exec;
 using netchannel::preload::Real;
-using netchannel::preload::WithEnvironment;
+using netchannel::preload::Spawn;
 
 // The arguments of execl() and its kin, as an array on the stack of the caller.
 #define COLLECT_ARGUMENTS(first, argv, arguments)                               \
@@ -285,16 +302,14 @@ int execle(const char* path, const char* first, ...) noexcept {
 
 int posix_spawn(pid_t* pid, const char* path, const posix_spawn_file_actions_t* actions,
                 const posix_spawnattr_t* attributes, char* const argv[], char* const envp[]) {
-  AnchorAll();
-  return WithEnvironment(envp, [=](char* const* env) {
+  return Spawn(actions, envp, [=](char* const* env) {
     return Real().posix_spawn(pid, path, actions, attributes, argv, env);
   });
 }
 
 int posix_spawnp(pid_t* pid, const char* file, const posix_spawn_file_actions_t* actions,
                  const posix_spawnattr_t* attributes, char* const argv[], char* const envp[]) {
-  AnchorAll();
-  return WithEnvironment(envp, [=](char* const* env) {
+  return Spawn(actions, envp, [=](char* const* env) {
     return Real().posix_spawnp(pid, file, actions, attributes, argv, env);
   });
 }

@@ -56,6 +56,66 @@ class Listener : public Calls {
   int said_[2];
 };
 
+TEST_F(Listener, GoesAlongWithASpawnedProgram) {
+  uint16_t port;
+  const int listener = Listen(&port);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, said_[1], 1);
+  std::vector<std::string> words = Accepts(listener, 3, ExpectedPath());
+  pid_t child;
+  ASSERT_EQ(
+      posix_spawn(&child, "/proc/self/exe", &actions, nullptr, Pointers(words).data(), environ), 0);
+  posix_spawn_file_actions_destroy(&actions);
+  IsServed(child, port, 3);
+  close(listener);
+}
+
+TEST_F(Listener, GoesAlongUnderTheNumberASpawnedProgramGets) {
+  uint16_t port;
+  const int listener = Listen(&port, SOCK_CLOEXEC);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, said_[1], 1);
+  posix_spawn_file_actions_adddup2(&actions, listener, 200);
+  std::vector<std::string> words = Accepts(200, 3, ExpectedPath());
+  pid_t child;
+  ASSERT_EQ(
+      posix_spawn(&child, "/proc/self/exe", &actions, nullptr, Pointers(words).data(), environ), 0);
+  posix_spawn_file_actions_destroy(&actions);
+  IsServed(child, port, 3);
+  close(listener);
+}
+
+// As Python's subprocess has it: what is not meant to go along is closed in the child, which has
+// the listener as `number`.
+__attribute__((noinline)) pid_t VforksWith(int listener, int number, int out, char* const* words) {
+  const pid_t child = vfork();
+  if (child != 0) return child;
+  dup2(out, 1);
+  if (number == listener) {
+    fcntl(listener, F_SETFD, 0);
+  } else {
+    dup2(listener, number);
+  }
+  close_range(3, static_cast<unsigned>(number) - 1, 0);
+  close_range(static_cast<unsigned>(number) + 1, ~0u, 0);
+  execv("/proc/self/exe", words);
+  _exit(127);
+}
+
+TEST_F(Listener, GoesAlongOverVforkAndExec) {
+  for (const bool copied : {false, true}) {
+    uint16_t port;
+    const int listener = Listen(&port, SOCK_CLOEXEC);
+    const int number = copied ? 201 : listener;
+    std::vector<std::string> words = Accepts(number, 3, ExpectedPath());
+    const pid_t child = VforksWith(listener, number, said_[1], Pointers(words).data());
+    IsServed(child, port, 3);
+    close(listener);
+  }
+}
+
 TEST_F(Listener, IsTheKernelsOnceSent) {
   int pair[2];
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
