@@ -78,6 +78,24 @@ TEST_F(File, SendfileSendsAFile) {
   fclose(file);
 }
 
+TEST_F(File, SpliceDoesNotWaitWhenAskedNotTo) {
+  const int fd = Open("ECHO");
+  ASSERT_EQ(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+  int pipes[2];
+  ASSERT_EQ(pipe(pipes), 0);
+  EXPECT_EQ(splice(fd, nullptr, pipes[1], nullptr, 100, SPLICE_F_NONBLOCK), -1);
+  EXPECT_EQ(errno, EAGAIN);
+  EXPECT_EQ(splice(pipes[0], nullptr, fd, nullptr, 100, SPLICE_F_NONBLOCK), -1);
+  EXPECT_EQ(errno, EAGAIN);
+  Say(fd, "spliced");
+  ASSERT_TRUE(Ready(fd, POLLIN));
+  EXPECT_EQ(splice(fd, nullptr, pipes[1], nullptr, 7, SPLICE_F_NONBLOCK), 7);
+  EXPECT_EQ(Read(pipes[0], 7), "spliced");
+  close(pipes[0]);
+  close(pipes[1]);
+  close(fd);
+}
+
 TEST_F(File, SpliceMovesBetweenAPipeAndASocket) {
   const int fd = Open("ECHO");
   int in[2], out[2];

@@ -78,6 +78,11 @@ TEST_F(Process, SurvivesAProgramThatClosesAllThereIs) {
   Echoes(fd, "still here");
   ASSERT_EQ(close_range(static_cast<unsigned>(fd) + 1, ~0u, 0), 0);
   Echoes(fd, "and here");
+  closefrom(fd + 1);
+  Echoes(fd, "as well");
+  ASSERT_EQ(close_range(static_cast<unsigned>(fd), ~0u, CLOSE_RANGE_CLOEXEC), 0);
+  EXPECT_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+  Echoes(fd, "until exec()");
   ASSERT_EQ(close_range(static_cast<unsigned>(fd), ~0u, 0), 0);
   EXPECT_EQ(write(fd, "x", 1), -1);
   EXPECT_EQ(errno, EBADF);

@@ -156,6 +156,8 @@ TEST_F(Stream, PeeksCountsAndDiscards) {
   EXPECT_EQ(queued, 0);
   ASSERT_EQ(ioctl(fd, SIOCOUTQ, &queued), 0);
   EXPECT_GE(queued, 0);
+  ASSERT_EQ(ioctl(fd, SIOCOUTQNSD, &queued), 0);
+  EXPECT_GE(queued, 0);
   close(fd);
 }
 
