@@ -93,6 +93,19 @@ void Driver::DropReference(Time now, SessionHandle handle) {
   if (Session* session = impl_->sessions.Find(handle)) impl_->life.DropReference(now, *session);
 }
 
+std::optional<Time> Driver::LastHeard(SessionHandle handle) const {
+  const Session* session = impl_->sessions.Find(handle);
+  if (session == nullptr || !session->up) return std::nullopt;
+  return session->last_received;
+}
+
+void Driver::Ping(Time now, SessionHandle handle) {
+  Session* session = impl_->sessions.Find(handle);
+  if (session == nullptr || !session->up) return;
+  impl_->life.Ping(now, *session);
+  impl_->NoteWork(now);
+}
+
 std::optional<wire::IpEndpoint> Driver::PeerOf(SessionHandle handle) const {
   const Session* session = impl_->sessions.Find(handle);
   if (session == nullptr) return std::nullopt;

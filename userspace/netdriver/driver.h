@@ -55,6 +55,8 @@ class Driver final : public NetDriver {
   // Streams that hold the session open. Without any for idle_timeout it is closed.
   void AddReference(SessionHandle session) override;
   void DropReference(Time now, SessionHandle session) override;
+  std::optional<Time> LastHeard(SessionHandle session) const override;
+  void Ping(Time now, SessionHandle session) override;
   std::optional<wire::IpEndpoint> PeerOf(SessionHandle session) const override;
   // The role bit for stream ids that this host opens in the session (0: client).
   StreamId StreamRole(SessionHandle session) const override;

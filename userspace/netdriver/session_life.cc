@@ -18,6 +18,10 @@ namespace {
 constexpr int64_t kPingAfter = 4;  // 1/4
 constexpr Duration GoneAfter(Duration user_timeout) { return user_timeout * 7 / 8; }
 
+bool AwaitsAnswer(const PacketChannel& channel) {
+  return channel.connection() != nullptr && channel.connection()->bytes_in_flight() > 0;
+}
+
 // The configuration's packet sizes are those for IPv4.
 constexpr ByteCount kIpv6Excess = wire::kIpv6HeaderSize - wire::kIpv4HeaderSize;
 
@@ -125,7 +129,8 @@ void SessionLife::RearmSession(Session& session) {
 
 void SessionLife::OnSessionTimer(Time now, Session& session) {
   if (session.references > 0) {
-    KeepAlive(now, session);
+    const Time heard = std::max(session.last_received, session.last_ping);
+    if (now - heard >= config_.keepalive_interval) Ping(now, session);
   } else if (now - std::max(session.last_received, session.unused_since) >= config_.idle_timeout) {
     SendClose(now, session, wire::CloseCode::kIdle);
     TakeDown(session, 0);
@@ -134,11 +139,10 @@ void SessionLife::OnSessionTimer(Time now, Session& session) {
   RearmSession(session);
 }
 
-void SessionLife::KeepAlive(Time now, Session& session) {
-  if (now - std::max(session.last_received, session.last_ping) < config_.keepalive_interval) return;
+void SessionLife::Ping(Time now, Session& session) {
   session.last_ping = now;
   for (const auto& channel : session.channels) {
-    if (!channel->is_open()) continue;
+    if (!channel->is_open() || AwaitsAnswer(*channel)) continue;
     channel->EnqueuePing(now);
     active_->Add(*channel);
     return;
@@ -213,9 +217,7 @@ void SessionLife::PingAnother(Time now, const PacketChannel& silent) {
   const Duration silence = now - session.last_received;
   if (silence < config_.connection.user_timeout / kPingAfter) return;
   for (const auto& channel : session.channels) {
-    const bool waits_already =
-        channel->connection() != nullptr && channel->connection()->bytes_in_flight() > 0;
-    if (channel.get() == &silent || channel->failed() || waits_already) continue;
+    if (channel.get() == &silent || channel->failed() || AwaitsAnswer(*channel)) continue;
     channel->EnqueuePing(now);
     active_->Add(*channel);
     return;

@@ -50,6 +50,10 @@ class SessionLife {
   // The largest packet that our lanes and the configuration allow in the session's family.
   ByteCount MaxPacketSize(const Session& session) const;
 
+  // Provokes an answer over an open channel that awaits none yet. Those that do are probed by their
+  // transport as it is, so when all await one there is nothing to do.
+  void Ping(Time now, Session& session);
+
   void AddReference(Session& session);
   void DropReference(Time now, Session& session);
 
@@ -79,7 +83,6 @@ class SessionLife {
   // A class keeps an open channel as long as one has not failed.
   void KeepClassOpen(Session& session, AppClass app_class);
   void RearmSession(Session& session);
-  void KeepAlive(Time now, Session& session);
 
   const DriverConfig& config_;
   LaneSet* lanes_;

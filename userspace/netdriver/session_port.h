@@ -110,6 +110,11 @@ class SessionPort {
   // Streams that hold the session open. Without any for the idle timeout it is closed.
   virtual void AddReference(SessionHandle session) = 0;
   virtual void DropReference(Time now, SessionHandle session) = 0;
+  // When anything last came from the peer's stack; nullopt unless the session is up.
+  virtual std::optional<Time> LastHeard(SessionHandle session) const = 0;
+  // Asks the peer's stack for a sign of life, which moves LastHeard within a round trip. While none
+  // comes, each call asks over another channel: a peer is not silent because one path is.
+  virtual void Ping(Time now, SessionHandle session) = 0;
   // The endpoint of the peer's stack.
   virtual std::optional<wire::IpEndpoint> PeerOf(SessionHandle session) const = 0;
   // The role bit for stream ids that this host opens in the session (0: client).

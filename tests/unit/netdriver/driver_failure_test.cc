@@ -4,6 +4,7 @@
 // idle; and that nothing of them is left behind.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "test_network.h"
@@ -70,6 +71,30 @@ TEST_F(DriverFailureTest, AReaderLearnsOfAVanishedPeerByKeepalive) {
   ASSERT_TRUE(
       network_.RunUntil([&] { return a_.DownError(at_a_).has_value(); }, Duration::Seconds(16)));
   EXPECT_EQ(a_.DownError(at_a_), ETIMEDOUT);
+}
+
+TEST_F(DriverFailureTest, APingThatIsAnsweredSaysThatThePeerIsThere) {
+  network_.RunFor(Duration::Seconds(5));
+  const Time asked = network_.now();
+  EXPECT_LT(*a_.driver().LastHeard(at_a_), asked);
+  a_.driver().Ping(asked, at_a_);
+  network_.RunFor(Duration::Millis(10));
+  EXPECT_GT(*a_.driver().LastHeard(at_a_), asked);
+  EXPECT_FALSE(a_.driver().LastHeard(SessionHandle{}));
+}
+
+TEST_F(DriverFailureTest, PingsThatAreNotAnsweredGoOverOneChannelAfterTheOther) {
+  b_.Vanish();
+  const auto channels_that_wait = [this] {
+    const auto rows = a_.driver().Status().front().channels;
+    return std::count_if(rows.begin(), rows.end(),
+                         [](const auto& row) { return row.bytes_in_flight > 0; });
+  };
+  for (int asked = 1; asked <= 3; ++asked) {
+    a_.driver().Ping(network_.now(), at_a_);
+    network_.RunFor(Duration::Millis(10));
+    EXPECT_EQ(channels_that_wait(), std::min(asked, 2)) << "there are two channels";
+  }
 }
 
 TEST_F(DriverFailureTest, NothingIsLeftOfAVanishedPeer) {

@@ -24,6 +24,8 @@ class FakeChannels final : public SessionPort {
   bool IsUp(SessionHandle) const override { return true; }
   void AddReference(SessionHandle) override {}
   void DropReference(Time, SessionHandle) override {}
+  std::optional<Time> LastHeard(SessionHandle) const override { return std::nullopt; }
+  void Ping(Time, SessionHandle) override {}
   std::optional<wire::IpEndpoint> PeerOf(SessionHandle) const override { return std::nullopt; }
   StreamId StreamRole(SessionHandle) const override { return 0; }
   absl::Span<const ChannelInfo> Channels(SessionHandle session) override {

@@ -57,6 +57,17 @@ absl::StatusOr<SessionHandle> FakePort::Connect(Time, const wire::IpEndpoint& to
   return handle;
 }
 
+std::optional<Time> FakePort::LastHeard(SessionHandle session) const {
+  if (!IsUp(session)) return std::nullopt;
+  return heard;
+}
+
+void FakePort::Ping(Time now, SessionHandle session) {
+  Require(IsUp(session), "ping in no session");
+  pings.push_back(now);
+  if (!peer_silent) heard = now;
+}
+
 std::optional<wire::IpEndpoint> FakePort::PeerOf(SessionHandle session) const {
   if (session != handle) return std::nullopt;
   return peer;
@@ -200,6 +211,7 @@ bool FakeNetwork::Establish() {
   if (hold_handshake || a.port.up || (!a.port.wanted && !b.port.wanted)) return false;
   for (FakeHost* host : {&a, &b}) {
     host->port.up = true;
+    host->port.heard = now;
     host->layer->OnDriverEvent(
         now, {.kind = DriverEvent::Kind::kSessionUp, .session = host->port.handle, .segment = {}});
   }
@@ -288,6 +300,7 @@ bool FakeNetwork::Send(FakeHost& from, Wire& wire) {
 }
 
 void FakeNetwork::HandOver(FakeHost& to, FakePacket& packet) {
+  to.port.heard = now;
   for (Delivery& d : packet.deliveries) {
     if (d.type == wire::RecordType::kData && !packet.payload.empty()) {
       // In two pieces, as a packet over two chunks.
@@ -329,6 +342,7 @@ bool FakeNetwork::Acknowledge(FakeHost& from, Wire& wire) {
   const size_t at = rng.Chance(options.faults.reorder) ? rng.Below(wire.acks.size()) : 0;
   const Segment segment = wire.acks[at];
   wire.acks.erase(wire.acks.begin() + static_cast<ptrdiff_t>(at));
+  from.port.heard = now;
   from.layer->OnDriverEvent(
       now,
       {.kind = DriverEvent::Kind::kAcknowledged, .session = from.port.handle, .segment = segment});

@@ -49,6 +49,8 @@ class FakePort final : public SessionPort {
   bool IsUp(SessionHandle session) const override { return up && session == handle; }
   void AddReference(SessionHandle) override { ++references; }
   void DropReference(Time, SessionHandle) override { --references; }
+  std::optional<Time> LastHeard(SessionHandle session) const override;
+  void Ping(Time now, SessionHandle session) override;
   std::optional<wire::IpEndpoint> PeerOf(SessionHandle session) const override;
   StreamId StreamRole(SessionHandle) const override { return role; }
   absl::Span<const ChannelInfo> Channels(SessionHandle session) override;
@@ -67,6 +69,9 @@ class FakePort final : public SessionPort {
   std::optional<absl::Status> refuse_connect;
   std::optional<Absence> absence;
   int probes = 0;
+  Time heard;  // the last time that anything came from the peer
+  bool peer_silent = false;
+  std::vector<Time> pings;
   std::vector<ChannelInfo> channels;
   std::vector<std::deque<Segment>> queues;  // by channel
   std::vector<Segment> enqueued_log;        // everything that was ever taken

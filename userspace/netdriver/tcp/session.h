@@ -53,7 +53,8 @@ struct Session {
   Time since;          // up since
   Time last_received;  // anything
   Time last_ping;
-  Time unused_since;  // when references became 0
+  uint32_t ping_turn = 0;  // counts pings, which go over the channels in turn
+  Time unused_since;       // when references became 0
   uint32_t references = 0;
 
   std::array<Channel, kMaxChannels> channels;

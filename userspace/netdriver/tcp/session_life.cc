@@ -105,6 +105,15 @@ void SessionLife::SendClose(Session& session, wire::CloseCode code) {
   }
 }
 
+void SessionLife::Ping(Time now, Session& session) {
+  session.last_ping = now;
+  if (session.infos.empty()) return;
+  const ChannelInfo& next = session.infos[session.ping_turn++ % session.infos.size()];
+  Connection& connection = *session.channels[next.index].connection;
+  connection.sender.RequestPing();
+  core_.Schedule(connection);
+}
+
 void SessionLife::AddReference(Session& session) {
   if (++session.references == 1 && session.up) Rearm(session);
 }
@@ -133,13 +142,7 @@ bool SessionLife::OnTimer(Time now, Session& session) {
   }
   const Time heard = std::max(session.last_received, session.last_ping);
   if (session.references > 0 && now - heard >= core_.config.keepalive_interval) {
-    session.last_ping = now;
-    for (const Channel& channel : session.all()) {
-      if (channel.connection == nullptr) continue;
-      channel.connection->sender.RequestPing();
-      core_.Schedule(*channel.connection);
-      break;
-    }
+    Ping(now, session);
   }
   const auto channels = session.all();
   return std::any_of(channels.begin(), channels.end(),

@@ -35,6 +35,9 @@ class SessionLife {
   void Remove(Session& session);
   void SendClose(Session& session, wire::CloseCode code);
 
+  // Provokes an answer, each time over the next channel: a peer is not silent because one is.
+  void Ping(Time now, Session& session);
+
   void AddReference(Session& session);
   void DropReference(Time now, Session& session);
   // The timer of a session that is up. True: connections are to be opened (Channel::dial_at).

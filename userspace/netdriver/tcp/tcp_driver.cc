@@ -135,6 +135,19 @@ void TcpDriver::DropReference(Time now, SessionHandle handle) {
   }
 }
 
+std::optional<Time> TcpDriver::LastHeard(SessionHandle handle) const {
+  const tcp::Session* session = impl_->core.sessions.Find(handle);
+  if (session == nullptr || !session->up) return std::nullopt;
+  return session->last_received;
+}
+
+void TcpDriver::Ping(Time now, SessionHandle handle) {
+  tcp::Session* session = impl_->core.sessions.Find(handle);
+  if (session == nullptr || !session->up) return;
+  impl_->life.Ping(now, *session);
+  impl_->last_now = now;
+}
+
 std::optional<wire::IpEndpoint> TcpDriver::PeerOf(SessionHandle handle) const {
   const tcp::Session* session = impl_->core.sessions.Find(handle);
   if (session == nullptr) return std::nullopt;

@@ -45,6 +45,8 @@ class TcpDriver final : public NetDriver {
   bool IsUp(SessionHandle session) const override;
   void AddReference(SessionHandle session) override;
   void DropReference(Time now, SessionHandle session) override;
+  std::optional<Time> LastHeard(SessionHandle session) const override;
+  void Ping(Time now, SessionHandle session) override;
   std::optional<wire::IpEndpoint> PeerOf(SessionHandle session) const override;
   StreamId StreamRole(SessionHandle session) const override;
   absl::Span<const ChannelInfo> Channels(SessionHandle session) override;

@@ -381,6 +381,18 @@ TEST_F(TcpDriverTest, AUsedSessionIsKeptAliveThoughNothingIsSent) {
   EXPECT_TRUE(b.driver().IsUp(b.up)) << "the peer's reference holds it here, too";
 }
 
+TEST_F(TcpDriverTest, APingThatIsAnsweredSaysThatThePeerIsThere) {
+  TestHost& a = AddHost();
+  TestHost& b = AddHost();
+  ASSERT_NO_FATAL_FAILURE(BringUp(a, b, 2));
+  for (int i = 0; i < 3; ++i) {  // over one channel, then over the other
+    const Time asked = Now();
+    a.driver().Ping(asked, a.up);
+    EXPECT_TRUE(RunUntil([&] { return *a.driver().LastHeard(a.up) > asked; }));
+  }
+  EXPECT_FALSE(a.driver().LastHeard(SessionHandle{}));
+}
+
 TEST_F(TcpDriverTest, StrangersAreSentAwayAndCounted) {
   TestHost& a = AddHost();
   const UniqueFd http = Stranger(1);
