@@ -140,16 +140,20 @@ enum nc_option
   NC_NONBLOCK = 2,  /* 0 or 1 */
   NC_NODELAY = 3,   /* 0 or 1; a lone message is never delayed, so this is kept and has no effect */
   NC_REUSEADDR = 4, /* 0 or 1 */
-  /* Keepalive. The stack probes every peer that it has connections to, all of them at once, as
-   * often as session.keepalive_ms of its configuration says, whether sockets ask for it or not; a
-   * peer that has gone ends its connections with ETIMEDOUT. So these four are kept and read back,
-   * and have no effect of their own. */
-  NC_KEEPALIVE = 5, /* 0 or 1 */
-  NC_KEEPIDLE_MS = 6,
-  NC_KEEPINTERVAL_MS = 7,
-  NC_KEEPCOUNT = 8, /* 1 to 127 */
-  NC_USER_TIMEOUT_MS =
-      9, /* unacknowledged data for this long: ETIMEDOUT (RFC 5482). 0: the stack's default */
+  /* Keepalive, for who wants to know sooner than the stack that the peer has gone. A peer that has
+   * been silent for the idle time, towards all sockets of this stack, is asked for a sign of life,
+   * and again after each interval; a socket with the option on fails with ETIMEDOUT an interval
+   * after the last of `count` questions. Others of the same peer go on. Without the option the
+   * stack asks as often as session.keepalive_ms of its configuration says, and all connections to a
+   * peer end with ETIMEDOUT when it leaves anything, questions of sockets too, unanswered for
+   * sockets.user_timeout_ms; that holds for sockets with longer times, too. */
+  NC_KEEPALIVE = 5,       /* 0 (default) or 1 */
+  NC_KEEPIDLE_MS = 6,     /* 2 hours by default, as TCP_KEEPIDLE */
+  NC_KEEPINTERVAL_MS = 7, /* 75 s by default, as TCP_KEEPINTVL */
+  NC_KEEPCOUNT = 8,       /* 1 to 127; 9 by default */
+  /* Data unacknowledged for this long: ETIMEDOUT (RFC 5482). 0: the stack's default. Concerns data
+   * that this socket has sent; a socket that only reads has none, and NC_KEEPALIVE instead. */
+  NC_USER_TIMEOUT_MS = 9,
   NC_LINGER_MS = 10, /* -1 off (default), 0 abort at close, else close waits at most this long */
   NC_ERROR = 11,     /* read only; reading clears it, as SO_ERROR */
   NC_SPIN = 12, /* 0 or 1: blocking calls spin instead of sleeping. Where another process runs the

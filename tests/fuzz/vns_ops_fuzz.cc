@@ -206,6 +206,10 @@ void Game::SetOptions() {
   options.linger = in_.Take() % 4 == 0;
   options.linger_time = Duration::Seconds(in_.Take() % 2);
   options.user_timeout = Duration::Seconds(in_.Take() % 8);
+  options.keepalive = in_.Take() % 2;
+  options.keepalive_times = {.idle = Duration::Seconds(in_.Take() % 8),
+                             .interval = Duration::Millis(in_.Take()),
+                             .count = in_.Take() % 4u};
   host().layer->SetOptions(Any(), options);
 }
 

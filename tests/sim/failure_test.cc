@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <optional>
 
 #include "sim/pair.h"
 
@@ -39,6 +40,17 @@ class FailureTest : public testing::Test {
   bool ClientsDone() {
     return pair_->traffic().client(upload_).done() && pair_->traffic().client(download_).done();
   }
+  // A client that reads what comes, and after the first bytes nothing does.
+  Endpoint& IdleReader(std::optional<KeepaliveTimes> keepalive) {
+    StreamPlan plan;
+    plan.seed = 20 + pair_->traffic().size();
+    plan.to_client = ByteCount{1} << 40;
+    plan.server.max_write = 1000;
+    plan.server.write_gap = Duration::Seconds(10'000);
+    plan.keepalive = keepalive;
+    return pair_->traffic().Open(pair_->client_host(), pair_->server_host(), plan);
+  }
+  uint64_t Frames() { return pair_->there().stats().frames_in + pair_->back().stats().frames_in; }
   // The client's stack holds what it held before the first stream.
   void ExpectClientAtBaseline() {
     const bool home = pair_->network().RunUntil(
@@ -87,6 +99,60 @@ TEST_F(FailureTest, APeerThatVanishesIsReportedToALoneReader) {
       pair_->network().RunUntil([&] { return reader.done(); }, keepalive + kTimeout + kSlack))
       << pair_->network().Describe();
   EXPECT_EQ(reader.error(), ETIMEDOUT);
+}
+
+constexpr KeepaliveTimes kKeepalive = {
+    .idle = Duration::Seconds(1), .interval = Duration::Millis(250), .count = 4};
+
+TEST_F(FailureTest, AReaderWithKeepaliveIsToldInItsTimeAndOneWithoutInTheSessions) {
+  const Endpoint& eager = IdleReader(kKeepalive);
+  const Endpoint& plain = IdleReader(std::nullopt);
+  pair_->network().RunFor(Duration::Millis(500));
+  ASSERT_GT(eager.read(), 0u);
+  ASSERT_GT(plain.read(), 0u);
+  const Time gone = pair_->network().now();
+  pair_->server_host().Kill();
+  ASSERT_TRUE(pair_->network().RunUntil([&] { return eager.done(); }, Duration::Seconds(3)))
+      << pair_->network().Describe();
+  EXPECT_EQ(eager.error(), ETIMEDOUT);
+  const Duration own = kKeepalive.idle + kKeepalive.interval * kKeepalive.count;
+  EXPECT_GE(eager.done_at() - gone, own - Duration::Millis(500)) << "heard before it went";
+  EXPECT_LE(eager.done_at() - gone, own);
+  EXPECT_FALSE(plain.done());
+  ASSERT_TRUE(pair_->network().RunUntil([&] { return plain.done(); }, kTimeout + kSlack));
+  EXPECT_EQ(plain.error(), ETIMEDOUT);
+  EXPECT_GE(plain.done_at() - gone, kTimeout);
+}
+
+TEST_F(FailureTest, AReaderWithKeepaliveIsLeftInPeaceByAPeerThatIsThere) {
+  const Endpoint& eager = IdleReader(kKeepalive);
+  pair_->network().RunFor(Duration::Seconds(60));
+  EXPECT_FALSE(eager.done());
+  EXPECT_EQ(eager.error(), 0);
+}
+
+TEST_F(FailureTest, AnOutageShorterThanItsKeepaliveDoesNotEndAReader) {
+  const Endpoint& eager = IdleReader(kKeepalive);
+  pair_->network().RunFor(Duration::Millis(500));
+  const Time back = pair_->network().now() + Duration::Millis(1400);
+  pair_->there().SetDown(back);
+  pair_->back().SetDown(back);
+  pair_->network().RunFor(Duration::Seconds(10));
+  EXPECT_FALSE(eager.done()) << pair_->network().Describe();
+}
+
+TEST_F(FailureTest, IdleConnectionsCostNothingUnlessSomebodyWantsKeepalive) {
+  IdleReader(std::nullopt);
+  pair_->network().RunFor(Duration::Millis(500));
+  const uint64_t before = Frames();
+  pair_->network().RunFor(Duration::Seconds(5));
+  EXPECT_EQ(Frames() - before, 0u);
+  IdleReader(kKeepalive);
+  pair_->network().RunFor(Duration::Millis(500));
+  const uint64_t asked = Frames();
+  pair_->network().RunFor(Duration::Seconds(5));
+  EXPECT_GE(Frames() - asked, 4u * 2) << "a question and its answer a second";
+  EXPECT_LE(Frames() - asked, 6u * 2);
 }
 
 TEST_F(FailureTest, MemoryReturnsToItsBaselineAfterAPeerVanished) {

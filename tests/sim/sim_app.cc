@@ -78,6 +78,8 @@ void Endpoint::Connect(const wire::IpEndpoint& peer, uint16_t port) {
   SocketLayer& sockets = host_->sockets();
   SocketOptions options;
   options.app_class = plan_.app_class;
+  options.keepalive = plan_.keepalive.has_value();
+  options.keepalive_times = plan_.keepalive.value_or(KeepaliveTimes());
   Expect(sockets.SetOptions(socket_, options), "options");
   if (port != 0) Expect(sockets.Bind(socket_, {host_->address(), port}), "bind");
   const int error = sockets.Connect(now(), socket_, peer);

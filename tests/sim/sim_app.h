@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,7 @@ struct StreamPlan {
   uint64_t seed = 0;
   AppClass app_class = AppClass::kThroughput;
   ByteCount to_server = 0, to_client = 0;
+  std::optional<KeepaliveTimes> keepalive;  // of the client's end
   Behaviour client, server;
 
   // Sizes up to about `bytes` each way, mostly orderly, sometimes closed early or aborted.

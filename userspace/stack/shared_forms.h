@@ -52,9 +52,9 @@ inline SocketOptions FromShared(const ipc::Options& shared, uint32_t uid) {
   if ((shared.reuse & ipc::kReusePort) != 0) options.share_group = uid + 1;
   options.keepalive = shared.keepalive != 0;
   options.probe = shared.probe != 0;
-  options.keepalive_idle = Duration::Millis(shared.keepalive_idle_ms);
-  options.keepalive_interval = Duration::Millis(shared.keepalive_interval_ms);
-  options.keepalive_count = shared.keepalive_count;
+  options.keepalive_times = {.idle = Duration::Millis(shared.keepalive_idle_ms),
+                             .interval = Duration::Millis(shared.keepalive_interval_ms),
+                             .count = shared.keepalive_count};
   options.user_timeout = Duration::Millis(shared.user_timeout_ms);
   options.linger = shared.linger_ms >= 0;
   options.linger_time = Duration::Millis(options.linger ? shared.linger_ms : 0);

@@ -186,8 +186,34 @@ Time SocketCore::DeadlineOf(const VirtualSocket& socket) const {
   return wait == Duration::Infinite() ? Time::Infinite() : socket.progress_at + wait;
 }
 
+std::optional<Time> SocketCore::KeepaliveFrom(const VirtualSocket& socket) const {
+  const bool on =
+      socket.options.keepalive && socket.held && socket.stream_state == StreamState::kEstablished;
+  if (!on) return std::nullopt;
+  // Nothing of a session that is down: its end is on its way to us.
+  return port->LastHeard(socket.session);
+}
+
+bool SocketCore::KeepAlive(Time now, VirtualSocket& socket) {
+  const auto heard = KeepaliveFrom(socket);
+  if (!heard.has_value()) return true;
+  switch (socket.keepalive.OnTimer(now, socket.options.keepalive_times, *heard)) {
+    case Keepalive::Verdict::kWait:
+      break;
+    case Keepalive::Verdict::kAsk:
+      port->Ping(now, socket.session);
+      break;
+    case Keepalive::Verdict::kGone:
+      return false;
+  }
+  return true;
+}
+
 void SocketCore::ArmTimer(VirtualSocket& socket) {
-  const Time deadline = DeadlineOf(socket);
+  Time deadline = DeadlineOf(socket);
+  if (const auto heard = KeepaliveFrom(socket)) {
+    deadline = std::min(deadline, socket.keepalive.Due(socket.options.keepalive_times, *heard));
+  }
   if (deadline < socket.timer.deadline()) timers.Schedule(socket.timer, deadline);
 }
 

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "base/intrusive_list.h"
@@ -66,9 +67,12 @@ class SocketCore {
   // Frees the socket if neither an application nor a stream is left. True when it is gone.
   bool ReleaseIfOver(VirtualSocket& socket);
 
-  // Sets the timer to the socket's next deadline, unless it fires before that anyway.
+  // Sets the timer to the socket's next deadline or keepalive, unless it fires before that anyway.
   void ArmTimer(VirtualSocket& socket);
+  // When the socket fails for want of progress.
   Time DeadlineOf(const VirtualSocket& socket) const;
+  // Asks after the peer when it is time to. False: it is gone, as far as this socket is concerned.
+  bool KeepAlive(Time now, VirtualSocket& socket);
 
   // nullptr when the stream is over.
   VirtualSocket* SocketOf(StreamHandle stream);
@@ -105,6 +109,9 @@ class SocketCore {
   IntrusiveList<VirtualSocket, &VirtualSocket::control_link> control;
 
  private:
+  // When the peer was last heard of, if it matters to the socket.
+  std::optional<Time> KeepaliveFrom(const VirtualSocket& socket) const;
+
   std::vector<VirtualSocket*> by_slot_;  // by StreamHandle::slot
 };
 

@@ -105,10 +105,8 @@ int SocketLayer::SetOptions(SocketId id, const SocketOptions& options) {
   VirtualSocket* socket = impl_->Held(id);
   if (socket == nullptr) return EBADF;
   const Duration zero = Duration::Zero();
-  if (options.user_timeout < zero || options.linger_time < zero || options.keepalive_idle < zero ||
-      options.keepalive_interval < zero) {
-    return EINVAL;
-  }
+  if (options.user_timeout < zero || options.linger_time < zero) return EINVAL;
+  if (options.keepalive && !options.keepalive_times.valid()) return EINVAL;
   socket->options = options;
   impl_->core.RefreshClass(*socket);
   if (socket->stream.valid() && socket->stream_state != StreamState::kResetting) {

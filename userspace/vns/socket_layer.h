@@ -36,6 +36,7 @@
 #include "netdriver/session_port.h"
 #include "netdriver/stream_table.h"
 #include "netscheduler/scheduler.h"
+#include "vns/keepalive.h"
 #include "vns/socket_class.h"
 #include "wire/address.h"
 
@@ -97,11 +98,9 @@ struct SocketOptions {
   bool reuse_address = false;
   bool probe = false;  // connect() does not wait for a peer that may not speak NetChannel
   bool keepalive = false;
-  uint32_t share_group = 0;  // SO_REUSEPORT: the port is shared with those of the group; 0: off
-  Duration keepalive_idle = Duration::Seconds(7200);
-  Duration keepalive_interval = Duration::Seconds(75);
-  uint32_t keepalive_count = 9;
   bool linger = false;
+  uint32_t share_group = 0;  // SO_REUSEPORT: the port is shared with those of the group; 0: off
+  KeepaliveTimes keepalive_times;
   Duration user_timeout = Duration::Zero();  // zero: the stack's default
   Duration linger_time = Duration::Zero();
 };

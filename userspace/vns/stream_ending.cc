@@ -181,9 +181,8 @@ void StreamEnding::OnSessionDown(Time now, SessionHandle session, int error) {
 }
 
 void StreamEnding::OnTimer(Time now, VirtualSocket& socket) {
-  const Time deadline = core_.DeadlineOf(socket);
-  if (deadline > now) {
-    core_.timers.Schedule(socket.timer, deadline);
+  if (core_.DeadlineOf(socket) > now && core_.KeepAlive(now, socket)) {
+    core_.ArmTimer(socket);
     return;
   }
   core_.stats.timeouts += 1;

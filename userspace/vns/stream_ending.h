@@ -16,9 +16,8 @@
 // An orphan that makes no progress for kOrphanTimeout (or the user timeout, while bytes are in
 // flight) is reset.
 //
-// Keepalive needs nothing per socket: the session sends keepalives for all its streams, and its end
-// is reported to each of them. The socket's options are kept and readable, and have no effect of
-// their own.
+// The session sends keepalives for all its streams, and its end is reported to each of them. A
+// socket that wants to know sooner asks after the peer itself (vns/keepalive.h), and ends alone.
 //
 // Thread: one at a time. Errors: errno values.
 #pragma once

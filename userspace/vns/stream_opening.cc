@@ -298,6 +298,7 @@ wire::ResetCode StreamOpening::Admit(Time now, const Delivery& d) {
   socket->held = true;
   socket->in_backlog = true;
   listener.listener->waiting.PushBack(*socket);
+  core_.ArmTimer(*socket);
   core_.AddControl(*socket, kTellAccept);
   core_.MarkChanged(listener);
   core_.stats.accepts += 1;

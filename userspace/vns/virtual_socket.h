@@ -23,6 +23,7 @@
 #include "base/stream.h"
 #include "base/timer_wheel.h"
 #include "base/units.h"
+#include "vns/keepalive.h"
 #include "vns/port_table.h"
 #include "vns/receive_buffer.h"
 #include "vns/send_buffer.h"
@@ -80,6 +81,7 @@ struct VirtualSocket {
   SendBuffer send;
   ReceiveBuffer receive;
   SocketOptions options;
+  Keepalive keepalive;
   SocketClass traffic_class;
   SocketView view;  // made from the above when it is asked for
 
@@ -101,7 +103,7 @@ struct VirtualSocket {
   bool needs_open() const { return stream_state == StreamState::kOpening; }
   const SocketView& RefreshView();
 };
-inline constexpr size_t kMaxIdleBytes = 672;
+inline constexpr size_t kMaxIdleBytes = 696;
 static_assert(sizeof(VirtualSocket) <= kMaxIdleBytes);
 
 // The connections that wait for accept(), oldest first.

@@ -72,6 +72,12 @@ class LoopbackLane final : public Lane {
   size_t in_flight() const override { return 0; }
   int wait_fd() const override { return event_fd_; }
 
+  // Nothing arrives here any more.
+  void Cut() {
+    const std::lock_guard<std::mutex> hold(mutex_);
+    cut_ = true;
+  }
+
   // Frames that were received and not released.
   size_t borrowed() {
     const std::lock_guard<std::mutex> hold(mutex_);
@@ -81,7 +87,7 @@ class LoopbackLane final : public Lane {
  private:
   void Arrive(Frame frame) {
     const std::lock_guard<std::mutex> hold(mutex_);
-    if (arrived_.size() >= info_.rx_capacity) return;  // a full ring: lost
+    if (cut_ || arrived_.size() >= info_.rx_capacity) return;  // a full ring: lost
     arrived_.push_back(std::move(frame));
     const uint64_t one = 1;
     [[maybe_unused]] const ssize_t put = write(event_fd_, &one, sizeof(one));
@@ -93,6 +99,7 @@ class LoopbackLane final : public Lane {
   LoopbackLane* peer_ = nullptr;
 
   std::mutex mutex_;
+  bool cut_ = false;
   std::deque<Frame> arrived_;
   std::map<uint64_t, Frame> borrowed_;
   uint64_t next_name_ = 1;

@@ -102,6 +102,11 @@ class StackPair {
   nc_stack* a() { return a_; }
   nc_stack* b() { return b_; }
   FallbackLog FallbacksOfA() { return static_cast<LoopbackLink&>(*a_->Latest()->link).Fallbacks(); }
+  // What either sends from here on is lost.
+  void Cut() {
+    lane_a_->Cut();
+    lane_b_->Cut();
+  }
   void StopA() {
     nc_stack_stop(a_);
     a_ = nullptr;
