@@ -164,8 +164,10 @@ enum nc_option
   NC_RECEIVE_TIMEOUT_MS = 16, /* 0 none (default), as SO_RCVTIMEO: EAGAIN; accept too */
   NC_SEND_BUFFER =
       17, /* bytes that may be written and not yet acknowledged; cut to 4096 .. the ring's size */
-  NC_RECEIVE_BUFFER =
-      18, /* kept, no effect: the window grows to the ring while the reader keeps up */
+  /* The most bytes that the peer may send ahead of the reader, cut to 16384 .. the ring's size (the
+   * default); within it the window grows while the reader keeps up. Connections are opened with it;
+   * a later, smaller value takes nothing back of what the peer may send already. */
+  NC_RECEIVE_BUFFER = 18,
   NC_PROBE =
       19, /* 0 or 1: nc_connect fails with EPROTONOSUPPORT when the peer's kernel says that
            * there is no stack, or none answers within peers.probe_ms, and at once while that

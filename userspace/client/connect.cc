@@ -46,7 +46,7 @@ nc_socket* MakeHandle(nc_stack* stack, const std::shared_ptr<Attachment>& home, 
     return nullptr;
   }
   StartLife(socket, nullptr, nonblocking);
-  socket->client->options = options;
+  KeepOptions(socket, options);
   socket->Register();
   return socket;
 }

@@ -59,6 +59,8 @@ void SetBit(uint8_t bit, int value, uint8_t& bits) {
   bits = static_cast<uint8_t>(value != 0 ? bits | bit : bits & ~bit);
 }
 
+int ToInt(uint64_t bytes) { return static_cast<int>(std::min<uint64_t>(bytes, INT_MAX)); }
+
 // Sets `value` in the record for the stack. False: the option is not one of its.
 bool SetInRecord(nc_option option, int value, ipc::Options* record) {
   switch (option) {
@@ -95,12 +97,15 @@ bool SetInRecord(nc_option option, int value, ipc::Options* record) {
     case NC_LINGER_MS:
       record->linger_ms = value;
       return true;
+    case NC_RECEIVE_BUFFER:
+      record->receive_buffer = std::max(static_cast<uint32_t>(value), ipc::kMinReceiveBuffer);
+      return true;
     default:
       return false;
   }
 }
 
-int GetFromRecord(nc_option option, const ipc::Options& record) {
+int GetFromRecord(const nc_socket* socket, nc_option option, const ipc::Options& record) {
   switch (option) {
     case NC_CLASS:
       return record.app_class == ipc::kNoClass ? 0 : record.app_class;
@@ -122,6 +127,8 @@ int GetFromRecord(nc_option option, const ipc::Options& record) {
       return record.keepalive_count;
     case NC_USER_TIMEOUT_MS:
       return static_cast<int>(record.user_timeout_ms);
+    case NC_RECEIVE_BUFFER:
+      return ToInt(ReceiveBufferOf(socket, record));
     default:
       return record.linger_ms;
   }
@@ -134,7 +141,7 @@ int SendRecord(nc_socket* socket, const ipc::Options& record) {
   request.socket = socket->index;
   request.options = record;
   const int error = socket->home->calls.Execute(request).error;
-  if (error == 0) socket->client->options = record;
+  if (error == 0) KeepOptions(socket, record);
   return error;
 }
 
@@ -163,16 +170,11 @@ void SetOwn(nc_socket* socket, nc_option option, int value) {
       AwaitRoom(socket);
       WakeOwnWaiters(socket);
       break;
-    case NC_RECEIVE_BUFFER:
-      client->receive_buffer = std::min(value, ring);
-      break;
     default:
       client->nodelay = static_cast<uint32_t>(value);
       break;
   }
 }
-
-int ToInt(uint64_t bytes) { return static_cast<int>(std::min<uint64_t>(bytes, INT_MAX)); }
 
 int ReceiveQueue(const nc_socket* socket) {
   // A listener's ring holds connections.
@@ -199,8 +201,6 @@ int GetOwn(nc_socket* socket, nc_option option) {
       return client->receive_timeout_ms.load(std::memory_order_relaxed);
     case NC_SEND_BUFFER:
       return ToInt(client->send_limit.load(std::memory_order_relaxed));
-    case NC_RECEIVE_BUFFER:
-      return client->receive_buffer;
     case NC_ERROR:
       return TakeError(socket);
     case NC_RECEIVE_QUEUE:
@@ -241,8 +241,9 @@ int nc_getopt(nc_socket* socket, enum nc_option option, int* value) {
   const netchannel::SharedLockGuard lock(&socket->client->options_lock);
   const netchannel::ipc::Options& options = socket->client->options;
   netchannel::ipc::Options scratch = options;
-  *value = netchannel::SetInRecord(option, 0, &scratch) ? netchannel::GetFromRecord(option, options)
-                                                        : netchannel::GetOwn(socket, option);
+  *value = netchannel::SetInRecord(option, 0, &scratch)
+               ? netchannel::GetFromRecord(socket, option, options)
+               : netchannel::GetOwn(socket, option);
   return 0;
 }
 

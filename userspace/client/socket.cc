@@ -31,11 +31,28 @@ constexpr ipc::Options kDefaultOptions = {
     .weight = 0,
     .user_timeout_ms = 0,  // the stack's default
     .linger_ms = -1,
+    .receive_buffer = 0,  // the ring's size
 };
 
 }  // namespace
 
 const ipc::Options& DefaultOptions() { return kDefaultOptions; }
+
+uint64_t ReceiveBufferOf(const nc_socket* socket, const ipc::Options& options) {
+  const uint64_t ring = socket->receive_ring.size;
+  return options.receive_buffer == 0 ? ring : std::min<uint64_t>(options.receive_buffer, ring);
+}
+
+// The step never grows: a window that may be larger from now on grows only as the stack learns what
+// has been read.
+void KeepOptions(nc_socket* socket, const ipc::Options& options) {
+  ipc::SocketClient* client = socket->client;
+  client->options = options;
+  const uint64_t step = ReceiveBufferOf(socket, options) / 8;
+  if (step < client->announce_step.load(std::memory_order_relaxed)) {
+    client->announce_step.store(step, std::memory_order_relaxed);
+  }
+}
 
 int TakeError(nc_socket* socket) {
   if (socket->slot->error.load(std::memory_order_acquire) == 0) return 0;
@@ -128,15 +145,12 @@ void CloseSlot(Attachment* home, uint32_t index) {
 
 void StartLife(nc_socket* socket, nc_socket* listener, bool nonblocking) {
   ipc::SocketClient* client = socket->client;
-  const auto ring = static_cast<int32_t>(std::min<uint64_t>(socket->send_ring.size, INT_MAX));
   ipc::Options options = kDefaultOptions;
   uint32_t nodelay = 0;
-  int32_t receive_buffer = ring;
   if (listener != nullptr) {
     const SharedLockGuard lock(&listener->client->options_lock);
     options = listener->client->options;
     nodelay = listener->client->nodelay;
-    receive_buffer = listener->client->receive_buffer;
   }
   for (ipc::SharedLock* lock : {&client->send_lock, &client->receive_lock, &client->options_lock}) {
     lock->owner.store(0, std::memory_order_relaxed);
@@ -158,9 +172,9 @@ void StartLife(nc_socket* socket, nc_socket* listener, bool nonblocking) {
   client->receive_timeout_ms.store(0, std::memory_order_relaxed);
   client->anchored.store(0, std::memory_order_relaxed);
   client->born = socket->home->header->sharings.load(std::memory_order_relaxed);
-  client->options = options;
+  client->announce_step.store(kAnnounceStep, std::memory_order_relaxed);
+  KeepOptions(socket, options);
   client->nodelay = nodelay;
-  client->receive_buffer = receive_buffer;
   client->generation.fetch_add(1, std::memory_order_release);
 }
 
@@ -212,7 +226,6 @@ nc_socket::nc_socket(nc_stack* from, std::shared_ptr<netchannel::Attachment> reg
       slot(home->region.slot(its_index)),
       client(home->region.client(its_index)),
       index(its_index),
-      consumed_threshold(std::min(netchannel::kConsumedThreshold, home->region.ring_bytes() / 8)),
       short_copy(std::min(netchannel::kCopyStep, home->longest_unsplit())),
       send_ring(home->region.send_ring(its_index)),
       receive_ring(home->region.receive_ring(its_index)) {

@@ -25,10 +25,10 @@ namespace netchannel {
 
 struct SetMember;
 
-// A reader tells how far it has read after this much, or an eighth of the ring if that is less:
-// often enough that a window of 256 KiB never closes on a reader that keeps up, and once for 500
-// messages of 64 B.
-inline constexpr uint64_t kConsumedThreshold = 32 * 1024;
+// A reader tells how far it has read after this much, or an eighth of its receive buffer if that is
+// less: often enough that a window of 256 KiB never closes on a reader that keeps up, and once for
+// 500 messages of 64 B.
+inline constexpr uint64_t kAnnounceStep = 32 * 1024;
 
 // A large copy is published in steps, so that the stack sends while the copy goes on.
 inline constexpr uint64_t kCopyStep = 128 * 1024;
@@ -49,7 +49,6 @@ struct nc_socket {
   netchannel::ipc::SocketSlot* const slot;
   netchannel::ipc::SocketClient* const client;
   const uint32_t index;
-  const uint64_t consumed_threshold;
   const uint64_t short_copy;  // bytes that a call copies at once and by itself
   const netchannel::RingView send_ring;
   const netchannel::RingView receive_ring;
@@ -105,6 +104,10 @@ void StartLife(nc_socket* socket, nc_socket* listener, bool nonblocking);
 
 // What a socket has that nobody has set anything of.
 const ipc::Options& DefaultOptions();
+// NC_RECEIVE_BUFFER as it is in force.
+uint64_t ReceiveBufferOf(const nc_socket* socket, const ipc::Options& options);
+// The stack has them. Precondition: the options' lock, or the socket's life begins.
+void KeepOptions(nc_socket* socket, const ipc::Options& options);
 
 // Threads of this process that wait on the socket look again.
 void WakeOwnWaiters(nc_socket* socket);

@@ -31,7 +31,8 @@ inline void PublishWritten(nc_socket* socket, uint64_t written) {
 inline void PublishConsumed(nc_socket* socket, uint64_t consumed) {
   ipc::SocketClient* client = socket->client;
   socket->slot->consumed.store(consumed, std::memory_order_release);
-  if (consumed - client->announced < socket->consumed_threshold) return;
+  const uint64_t step = client->announce_step.load(std::memory_order_relaxed);
+  if (consumed - client->announced < step) return;
   client->announced = consumed;
   ipc::FullFence();
   socket->Announce();

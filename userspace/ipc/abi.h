@@ -46,7 +46,7 @@
 namespace netchannel::ipc {
 
 inline constexpr uint32_t kMagic = 0x4e43484e;  // "NCHN"
-inline constexpr uint32_t kAbiVersion = 8;
+inline constexpr uint32_t kAbiVersion = 9;
 
 inline constexpr uint32_t kCalls =
     256;  // threads of one application in a control operation at once
@@ -165,7 +165,10 @@ struct Options {  // as SocketOptions (vns/socket_layer.h); times in millisecond
   uint16_t keepalive_count, weight;  // weight 0: not chosen
   uint32_t user_timeout_ms;
   int32_t linger_ms;
+  uint32_t receive_buffer;  // bytes, kMinReceiveBuffer or more; 0: the ring's size
 };
+// An acceptor must have room for what comes with the opening (wire/README.md: early data).
+inline constexpr uint32_t kMinReceiveBuffer = 16 * 1024;
 
 enum class CallState : uint32_t {
   kFree = 0,
@@ -293,17 +296,17 @@ struct SocketClient {
   alignas(kCacheLine) SharedLock receive_lock;
   uint64_t received;   // under receive_lock; at most the slot's
   uint64_t announced;  // under receive_lock; `consumed` when the stack was last told
-  alignas(kCacheLine) std::atomic<uint32_t> generation;      // counts the lives of the slot
-  std::atomic<uint32_t> shut;                                // what this end has shut down
-  std::atomic<uint32_t> nonblocking, spin;                   // 0 or 1
+  std::atomic<uint64_t> announce_step;                   // bytes read, after which it is told again
+  alignas(kCacheLine) std::atomic<uint32_t> generation;  // counts the lives of the slot
+  std::atomic<uint32_t> shut;                            // what this end has shut down
+  std::atomic<uint32_t> nonblocking, spin;               // 0 or 1
   std::atomic<int32_t> send_timeout_ms, receive_timeout_ms;  // 0: none
   std::atomic<uint32_t> anchored;                            // 1: a descriptor stands for it
   uint32_t born;                                             // RegionHeader::sharings then
   std::atomic<OwnerWord> claim;  // who has accepted it and is about to anchor it; else 0
   alignas(kCacheLine) SharedLock options_lock;
-  Options options;         // under options_lock, as the two below
-  uint32_t nodelay;        // 0 or 1
-  int32_t receive_buffer;  // bytes
+  Options options;   // under options_lock, as the one below
+  uint32_t nodelay;  // 0 or 1
 };
 static_assert(sizeof(SocketClient) == 256);
 

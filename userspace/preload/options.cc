@@ -221,8 +221,7 @@ bool NeedsPreparing(const Description* socket) {
     if (one.level == SOL_SOCKET && (one.name == SO_LINGER || one.name == SO_PRIORITY)) return true;
     if (IsSendTimeout(one.level, one.name) || IsAppType(one.level, one.name)) return true;
     const Row* const row = Find(one.level, one.name);
-    return row != nullptr && row->option != NC_NODELAY && row->option != NC_SEND_BUFFER &&
-           row->option != NC_RECEIVE_BUFFER;
+    return row != nullptr && row->option != NC_NODELAY && row->option != NC_SEND_BUFFER;
   });
 }
 

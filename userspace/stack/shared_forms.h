@@ -13,6 +13,7 @@
 #include "ipc/stack_side.h"
 #include "netdriver/absence.h"
 #include "vns/socket_layer.h"
+#include "vns/virtual_socket.h"
 
 namespace netchannel {
 
@@ -26,6 +27,8 @@ static_assert(static_cast<uint32_t>(Absence::kOwnAddress) ==
               static_cast<uint32_t>(ipc::FallbackReason::kOwnAddress));
 static_assert(static_cast<uint32_t>(Absence::kDenied) ==
               static_cast<uint32_t>(ipc::FallbackReason::kDenied));
+
+static_assert(ipc::kMinReceiveBuffer == kEarlyDataLimit);
 
 inline ipc::Address ToShared(const wire::IpEndpoint& endpoint) {
   ipc::Address address{};
@@ -55,6 +58,7 @@ inline SocketOptions FromShared(const ipc::Options& shared, uint32_t uid) {
   options.keepalive_times = {.idle = Duration::Millis(shared.keepalive_idle_ms),
                              .interval = Duration::Millis(shared.keepalive_interval_ms),
                              .count = shared.keepalive_count};
+  options.receive_buffer = shared.receive_buffer;
   options.user_timeout = Duration::Millis(shared.user_timeout_ms);
   options.linger = shared.linger_ms >= 0;
   options.linger_time = Duration::Millis(options.linger ? shared.linger_ms : 0);

@@ -5,13 +5,19 @@
 
 namespace netchannel {
 
-void ReceiveBuffer::Open(const RingView& ring, ByteCount window) {
+void ReceiveBuffer::Open(const RingView& ring, ByteCount window, ByteCount max_window) {
   ring_ = ring;
   received_ = consumed_ = grown_at_ = frozen_ = 0;
-  told_ = window_ = std::min<ByteCount>(window, ring.size);
+  max_window_ = std::min<ByteCount>(max_window, ring.size);
+  told_ = window_ = std::min(window, max_window_);
   fin_at_ = kUnknown;
   islands_.Clear();
   discarding_ = false;
+}
+
+void ReceiveBuffer::SetMaxWindow(ByteCount max_window) {
+  max_window_ = std::min<ByteCount>(max_window, ring_.size);
+  window_ = std::min(window_, max_window_);
 }
 
 std::optional<ReceiveBuffer::Verdict> ReceiveBuffer::Check(StreamOffset offset, StreamOffset end,
@@ -84,10 +90,10 @@ void ReceiveBuffer::Copy(StreamOffset from, StreamOffset to, StreamOffset offset
 bool ReceiveBuffer::Consume(StreamOffset head) {
   if (head < consumed_ || head > readable_end()) return false;
   consumed_ = head;
-  if (window_ < ring_.size && head - grown_at_ >= window_) {
+  if (window_ < max_window_ && head - grown_at_ >= window_) {
     grown_at_ = head;
     const bool keeps_up = unread() <= window_ / 2;
-    if (keeps_up) window_ = std::min<ByteCount>(window_ * 2, ring_.size);
+    if (keeps_up) window_ = std::min(window_ * 2, max_window_);
   }
   return true;
 }

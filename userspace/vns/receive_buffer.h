@@ -10,9 +10,10 @@
 // whatever the reader does, and a byte that can be read is never written again.
 //
 // The window starts small and doubles each time the reader has consumed a whole one without falling
-// behind, up to the ring's size. The peer is told a new limit when at least a quarter of the window
-// is to be won, or at once (from a packet's worth on) when it has used up the old one: less often
-// costs throughput, more often costs packets (RFC 9293 section 3.8.6.2.2 on silly windows).
+// behind, up to the ring's size or what the application allows. The peer is told a new limit when
+// at least a quarter of the window is to be won, or at once (from a packet's worth on) when it has
+// used up the old one: less often costs throughput, more often costs packets (RFC 9293
+// section 3.8.6.2.2 on silly windows).
 //
 // Thread: one at a time. Errors: what breaks the protocol is a verdict, and changes nothing that
 // can be read.
@@ -42,8 +43,11 @@ class ReceiveBuffer {
   };
   static constexpr bool IsViolation(Verdict v) { return v >= Verdict::kBeyondWindow; }
 
-  // A fresh stream whose peer may send `window` bytes (at most the ring's size).
-  void Open(const RingView& ring, ByteCount window);
+  // A fresh stream whose peer may send `window` bytes, and never more than `max_window` or the
+  // ring's size ahead of the reader.
+  void Open(const RingView& ring, ByteCount window, ByteCount max_window);
+  // The peer keeps what it has been told, and is told less from here on.
+  void SetMaxWindow(ByteCount max_window);
 
   // `length` bytes at `offset`, in pieces. Bytes that are here already are not copied again; pieces
   // that lie in the ring where they belong (room()) are not copied at all.
@@ -95,7 +99,7 @@ class ReceiveBuffer {
 
   RingView ring_;
   StreamOffset received_ = 0, consumed_ = 0, told_ = 0;
-  ByteCount window_ = 0;
+  ByteCount window_ = 0, max_window_ = 0;
   StreamOffset grown_at_ = 0;  // `consumed` when the window last grew or was found too slow to
   StreamOffset fin_at_ = kUnknown;
   StreamOffset frozen_ = 0;           // what could be read when discarding began

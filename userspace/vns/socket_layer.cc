@@ -108,6 +108,7 @@ int SocketLayer::SetOptions(SocketId id, const SocketOptions& options) {
   if (options.user_timeout < zero || options.linger_time < zero) return EINVAL;
   if (options.keepalive && !options.keepalive_times.valid()) return EINVAL;
   socket->options = options;
+  socket->receive.SetMaxWindow(MaxWindowOf(options));
   impl_->core.RefreshClass(*socket);
   if (socket->stream.valid() && socket->stream_state != StreamState::kResetting) {
     impl_->core.ArmTimer(*socket);

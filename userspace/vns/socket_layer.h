@@ -99,7 +99,8 @@ struct SocketOptions {
   bool probe = false;  // connect() does not wait for a peer that may not speak NetChannel
   bool keepalive = false;
   bool linger = false;
-  uint32_t share_group = 0;  // SO_REUSEPORT: the port is shared with those of the group; 0: off
+  uint32_t share_group = 0;     // SO_REUSEPORT: the port is shared with those of the group; 0: off
+  uint32_t receive_buffer = 0;  // bytes, the window's upper bound; 0: the ring's size
   KeepaliveTimes keepalive_times;
   Duration user_timeout = Duration::Zero();  // zero: the stack's default
   Duration linger_time = Duration::Zero();

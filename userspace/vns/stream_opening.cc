@@ -26,8 +26,6 @@ constexpr Duration kFirstRetry = Duration::Millis(2);
 constexpr Duration kLastRetry = Duration::Seconds(1);
 constexpr uint8_t kMaxDoublings = 9;  // from the first to above the last
 
-ByteCount OpeningWindow(ByteCount configured) { return std::max(configured, kEarlyDataLimit); }
-
 }  // namespace
 
 int StreamOpening::Connect(Time now, VirtualSocket& socket, const wire::IpEndpoint& peer) {
@@ -62,7 +60,7 @@ int StreamOpening::Connect(Time now, VirtualSocket& socket, const wire::IpEndpoi
   socket.progress_at = now;
   socket.refusals = 0;
   socket.send.Open(socket.buffers.send.size, kEarlyDataLimit, SendBuffer::Begin::kNotYetAccepted);
-  socket.receive.Open(socket.buffers.receive, OpeningWindow(core_.config.initial_window));
+  OpenReceiveBuffer(socket);
   Enter(now, *session);
   core_.Join(socket, *session);
   core_.ArmTimer(socket);
@@ -178,6 +176,11 @@ bool StreamOpening::MayOpenAgain(const VirtualSocket& socket) {
   return not_accepted && socket.send.untouched() && nothing_came;
 }
 
+void StreamOpening::OpenReceiveBuffer(VirtualSocket& socket) const {
+  const ByteCount window = std::max(core_.config.initial_window, kEarlyDataLimit);
+  socket.receive.Open(socket.buffers.receive, window, MaxWindowOf(socket.options));
+}
+
 // The connect timeout goes on from the first attempt.
 void StreamOpening::OpenAgain(Time now, VirtualSocket& socket) {
   const auto session = FindSession(now, socket, socket.peer.address);
@@ -195,7 +198,7 @@ void StreamOpening::OpenAgain(Time now, VirtualSocket& socket) {
 void StreamOpening::StartAnew(VirtualSocket& socket, StreamState state) {
   const bool discarding = socket.receive.discarding();
   socket.send.Rewind(kEarlyDataLimit);
-  socket.receive.Open(socket.buffers.receive, OpeningWindow(core_.config.initial_window));
+  OpenReceiveBuffer(socket);
   if (discarding) socket.receive.Discard();
   socket.stream_state = state;
 }
@@ -284,7 +287,7 @@ wire::ResetCode StreamOpening::Admit(Time now, const Delivery& d) {
   socket->hold =
       core_.ports.Share(d.destination_port, peer_stack->address, SharingOf(listener.options));
   socket->send.Open(socket->buffers.send.size, d.receive_limit, SendBuffer::Begin::kAccepted);
-  socket->receive.Open(socket->buffers.receive, OpeningWindow(core_.config.initial_window));
+  OpenReceiveBuffer(*socket);
   core_.Join(*socket, d.session);
   const bool too_small = socket->buffers.receive.size < kEarlyDataLimit;
   if (too_small || core_.Bind(*socket, d.stream) != 0) {

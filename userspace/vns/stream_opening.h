@@ -54,6 +54,7 @@ class StreamOpening {
   void OpenAgain(Time now, VirtualSocket& socket);
   // As after connect(), but what was written stays.
   void StartAnew(VirtualSocket& socket, StreamState state);
+  void OpenReceiveBuffer(VirtualSocket& socket) const;
   SessionStreams& Enter(Time now, SessionHandle session);
   // The next of them in turn that has room; nullptr when none has.
   VirtualSocket* ChooseListener(absl::Span<const uint32_t> listeners);

@@ -16,6 +16,7 @@
 // add a Listener.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 
@@ -118,5 +119,11 @@ inline constexpr uint32_t kMaxBacklog = 4096;
 // Bytes that an opener may send before it has the ACCEPT: each acceptor has room for them. About
 // TCP's initial window (RFC 6928).
 inline constexpr ByteCount kEarlyDataLimit = 16 * 1024;
+
+// The most that a peer may send ahead of the reader; the ring's size bounds it, too.
+inline ByteCount MaxWindowOf(const SocketOptions& options) {
+  if (options.receive_buffer == 0) return ~ByteCount{0};
+  return std::max<ByteCount>(options.receive_buffer, kEarlyDataLimit);
+}
 
 }  // namespace netchannel

@@ -27,7 +27,7 @@ TEST_P(OptionsTest, EveryWritableOptionReadsBack) {
                                               {NC_KEEPCOUNT, 3},       {NC_USER_TIMEOUT_MS, 4},
                                               {NC_LINGER_MS, 5},       {NC_SPIN, 1},
                                               {NC_SEND_TIMEOUT_MS, 6}, {NC_RECEIVE_TIMEOUT_MS, 7},
-                                              {NC_SEND_BUFFER, 8192},  {NC_RECEIVE_BUFFER, 8192}};
+                                              {NC_SEND_BUFFER, 8192},  {NC_RECEIVE_BUFFER, 16384}};
   for (const auto& [option, value] : values) {
     EXPECT_EQ(nc_setopt(socket, option, value), 0) << option;
     EXPECT_EQ(Get(socket, option), value) << option;
@@ -98,6 +98,17 @@ TEST_P(OptionsTest, SendBufferLimitsWhatIsUnacknowledged) {
   fake().HoldData(true);
   nc_setopt(pair.first, NC_SEND_BUFFER, 4096);
   EXPECT_EQ(Fill(pair.first), 4096u);
+}
+
+TEST_P(OptionsTest, ReceiveBufferIsCutToWhatThereMayBe) {
+  nc_socket* socket = nc_socket_create(stack_, 0);
+  EXPECT_EQ(Get(socket, NC_RECEIVE_BUFFER), 16 * 1024) << "the ring";
+  EXPECT_EQ(fake().OptionsOf(socket->index).receive_buffer, 0u);
+  nc_setopt(socket, NC_RECEIVE_BUFFER, 1);
+  EXPECT_EQ(Get(socket, NC_RECEIVE_BUFFER), 16 * 1024) << "the least";
+  EXPECT_EQ(fake().OptionsOf(socket->index).receive_buffer, 16u * 1024);
+  nc_setopt(socket, NC_RECEIVE_BUFFER, 1 << 30);
+  EXPECT_EQ(Get(socket, NC_RECEIVE_BUFFER), 16 * 1024) << "the ring";
 }
 
 INSTANTIATE_TEST_SUITE_P(Client, OptionsTest, testing::Bool());

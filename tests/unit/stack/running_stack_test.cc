@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <functional>
 #include <set>
@@ -106,6 +107,31 @@ void ExpectIntactStream(StackPair& pair, size_t size) {
 TEST(RunningStack, BytesArriveInOrderAndEndWithTheStream) {
   StackPair pair;
   ExpectIntactStream(pair, 8 << 20);
+}
+
+TEST(RunningStack, APeerSendsNoMoreAheadThanTheReceiveBufferAllows) {
+  constexpr int kBuffer = 20'000;
+  StackPair pair;
+  const std::vector<char> sent = Pattern(1, 1 << 20);
+  nc_socket* listener = Listen(pair.b(), 7000);
+  EXPECT_EQ(nc_setopt(listener, NC_RECEIVE_BUFFER, kBuffer), 0);
+  nc_socket* writer = Connect(pair.a(), "10.0.0.2", 7000);
+  nc_socket* reader = nc_accept(listener, nullptr, nullptr, 0);
+  int in_force = 0;
+  nc_getopt(reader, NC_RECEIVE_BUFFER, &in_force);
+  EXPECT_EQ(in_force, kBuffer) << "as its listener";
+  std::thread sender([&] {
+    SendAll(writer, sent);
+    EXPECT_EQ(nc_shutdown(writer, SHUT_WR), 0);
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  int waiting = 0;
+  nc_getopt(reader, NC_RECEIVE_QUEUE, &waiting);
+  EXPECT_GT(waiting, 0);
+  EXPECT_LE(waiting, kBuffer);
+  const std::vector<char> received = ReceiveAll(reader);  // the rest comes window by window
+  sender.join();
+  ExpectSame(received, sent);
 }
 
 TEST(RunningStack, StreamWorksWithoutLentThreads) {

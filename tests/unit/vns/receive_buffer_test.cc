@@ -19,7 +19,7 @@ constexpr ByteCount kWindow = 512;
 
 class ReceiveBufferTest : public testing::Test {
  protected:
-  void SetUp() override { buffer_.Open({memory_.data(), kRing}, kWindow); }
+  void SetUp() override { buffer_.Open({memory_.data(), kRing}, kWindow, kRing); }
 
   Verdict Place(StreamOffset offset, uint32_t length, bool fin = false) {
     return PlaceBytes(offset, Pattern(length, offset), fin);
@@ -52,6 +52,38 @@ TEST_F(ReceiveBufferTest, TheRoomIsWhatNobodyMayReadAndThePeerMaySend) {
   EXPECT_EQ(room->end, kWindow);
   buffer_.Discard();
   EXPECT_FALSE(buffer_.room()) << "nothing may be written any more";
+}
+
+TEST_F(ReceiveBufferTest, TheWindowIsBoundedFromTheBeginningAndDoesNotGrowAboveItsBound) {
+  buffer_.Open({memory_.data(), kRing}, kWindow, 200);
+  EXPECT_EQ(buffer_.told_limit(), 200u);
+  for (StreamOffset at = 0; at < 4000; at += 100) {
+    ASSERT_EQ(Place(at, 100), Verdict::kStored);
+    ASSERT_TRUE(buffer_.Consume(at + 100));
+    buffer_.PollLimit();
+    ASSERT_LE(buffer_.told_limit(), at + 100 + 200);
+  }
+  EXPECT_EQ(buffer_.told_limit(), 4200u);
+}
+
+TEST_F(ReceiveBufferTest, ASmallerBoundTakesNothingBackThatThePeerMaySend) {
+  buffer_.SetMaxWindow(100);
+  EXPECT_EQ(Place(0, 500), Verdict::kStored) << "it was told so before";
+  ASSERT_TRUE(buffer_.Consume(400));
+  EXPECT_FALSE(buffer_.PollLimit());
+  ASSERT_TRUE(buffer_.Consume(500));
+  EXPECT_EQ(buffer_.PollLimit(), 600u);
+}
+
+TEST_F(ReceiveBufferTest, AWindowGrowsAgainToALargerBound) {
+  buffer_.Open({memory_.data(), kRing}, kWindow, 100);
+  buffer_.SetMaxWindow(400);
+  for (StreamOffset at = 0; at < 1000; at += 50) {
+    ASSERT_EQ(Place(at, 50), Verdict::kStored);
+    ASSERT_TRUE(buffer_.Consume(at + 50));
+    buffer_.PollLimit();
+  }
+  EXPECT_EQ(buffer_.window(), 400u);
 }
 
 TEST_F(ReceiveBufferTest, BytesThatWerePutInTheirPlaceAreStored) {
@@ -191,7 +223,7 @@ TEST_F(ReceiveBufferTest, ALimitIsToldWhenAQuarterOfTheWindowIsConsumed) {
 TEST_F(ReceiveBufferTest, AClosedWindowOpensAfterAPacketsWorth) {
   std::vector<std::byte> memory(65536);
   ReceiveBuffer buffer;
-  buffer.Open({memory.data(), memory.size()}, 32768);
+  buffer.Open({memory.data(), memory.size()}, 32768, memory.size());
   const std::string bytes(32768, 'x');
   const absl::Span<const std::byte> piece(reinterpret_cast<const std::byte*>(bytes.data()),
                                           bytes.size());
@@ -246,7 +278,7 @@ TEST_F(ReceiveBufferTest, DiscardedBytesOpenTheWindowAndAreNotWritten) {
 TEST_F(ReceiveBufferTest, EndlessGapsAreRefused) {
   std::vector<std::byte> memory(1 << 16);
   ReceiveBuffer buffer;
-  buffer.Open({memory.data(), memory.size()}, memory.size());
+  buffer.Open({memory.data(), memory.size()}, memory.size(), memory.size());
   const std::byte byte{1};
   const absl::Span<const std::byte> piece(&byte, 1);
   Verdict verdict = Verdict::kStored;
