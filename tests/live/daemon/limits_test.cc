@@ -20,8 +20,8 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr uid_t kUser = 1;       // Debian's, on every machine
-constexpr gid_t kGroup = 65534;  // nogroup
+constexpr uid_t kStranger = 1;            // Debian's, on every machine
+constexpr gid_t kStrangersGroup = 65534;  // nogroup
 
 using LimitsTest = DaemonTest;
 
@@ -58,7 +58,7 @@ TEST_F(LimitsTest, TooManyApplicationsOfAUserAreRefusedByTheKeysName) {
   if (third != nullptr) stacks_.push_back(third);
 }
 
-// What a process of kUser and `group` hears from the daemon at a: empty, or the refusal.
+// What a process of kStranger and `group` hears from the daemon at a: empty, or the refusal.
 std::string RefusalOf(const std::string& socket_path, gid_t group) {
   int ends[2];
   if (pipe(ends) != 0) return "no pipe";
@@ -68,7 +68,7 @@ std::string RefusalOf(const std::string& socket_path, gid_t group) {
     alarm(30);
     std::string said;
     if (setgroups(0, nullptr) != 0 || setresgid(group, group, group) != 0 ||
-        setresuid(kUser, kUser, kUser) != 0) {
+        setresuid(kStranger, kStranger, kStranger) != 0) {
       said = "cannot become the user";
     } else if (nc_stack_connect(socket_path.c_str()) == nullptr) {
       said = nc_last_error();
@@ -92,7 +92,7 @@ TEST_F(LimitsTest, WithoutAGroupOnlyTheDaemonsOwnMayConnect) {
   EXPECT_EQ(info.st_mode & 0777, 0660u);
   EXPECT_EQ(info.st_uid, geteuid());
   EXPECT_EQ(info.st_gid, getegid());
-  EXPECT_THAT(RefusalOf(Socket(kA), kGroup), HasSubstr("not allowed"));
+  EXPECT_THAT(RefusalOf(Socket(kA), kStrangersGroup), HasSubstr("not allowed"));
 }
 
 TEST_F(LimitsTest, TheGroupThatIsConfiguredMayConnectAndNoOther) {
@@ -100,9 +100,9 @@ TEST_F(LimitsTest, TheGroupThatIsConfiguredMayConnectAndNoOther) {
   struct stat info {};
   ASSERT_EQ(stat(Socket(kA).c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0660u);
-  EXPECT_EQ(info.st_gid, kGroup);
-  EXPECT_EQ(RefusalOf(Socket(kA), kGroup), "");
-  EXPECT_THAT(RefusalOf(Socket(kA), kUser), HasSubstr("not allowed"));
+  EXPECT_EQ(info.st_gid, kStrangersGroup);
+  EXPECT_EQ(RefusalOf(Socket(kA), kStrangersGroup), "");
+  EXPECT_THAT(RefusalOf(Socket(kA), kStranger), HasSubstr("not allowed"));
 }
 
 TEST_F(LimitsTest, AGroupThatIsNotThereIsNamed) {
