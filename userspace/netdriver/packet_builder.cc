@@ -90,7 +90,10 @@ class PacketWriter {
 size_t BuildPacket(const transport::PacketPlan& plan, const wire::Ack* ack, uint64_t token,
                    StreamTable& streams, const wire::DatagramHeader& headers,
                    wire::MutableBytes frame) {
-  PacketWriter writer({.type = wire::PacketType::kData, .token = token, .number = plan.number},
+  PacketWriter writer({.type = wire::PacketType::kData,
+                       .token = token,
+                       .number = plan.number,
+                       .ack_now = plan.ack_now},
                       frame.subspan(headers.size()));
   if (ack != nullptr) writer.records().WriteAck(*ack);
   bool eliciting = plan.ping && writer.records().WritePing();

@@ -125,8 +125,8 @@ ReceiveResult PacketChannel::OnPacket(Time now, const ReceivedPacket& packet, wi
     return ReceiveResult::kBadRecord;
   }
   const auto number = epoch_.Received(packet.number);
-  if (!number || Wake(now).OnPacket(now, *number, contents.ack_eliciting, packet.ecn) !=
-                     transport::Receipt::kNew) {
+  const transport::Arrival arrival = {contents.ack_eliciting, packet.ack_now, packet.ecn};
+  if (!number || Wake(now).OnPacket(now, *number, arrival) != transport::Receipt::kNew) {
     TruncateDeliveries(out, before);
     return ReceiveResult::kDuplicate;
   }

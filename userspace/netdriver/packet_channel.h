@@ -54,6 +54,7 @@ struct ChannelPlan {
 struct ReceivedPacket {
   PacketNumber number = 0;
   transport::Ecn ecn = transport::Ecn::kNotEct;
+  bool ack_now = false;  // the sender waits for an acknowledgement
   wire::ChunkList chunks;
   size_t records_begin = 0, records_end = 0;  // positions in the chunks
 };

@@ -91,6 +91,7 @@ std::optional<DropReason> Receiver::OnData(Time now, uint32_t lane, const RxPack
   session.last_received = now;
   const ReceivedPacket received{.number = header.number,
                                 .ecn = static_cast<transport::Ecn>(datagram.ecn),
+                                .ack_now = header.ack_now,
                                 .chunks = ChunksOf(packet),
                                 .records_begin = datagram.payload_offset + wire::kHeaderSize,
                                 .records_end = datagram.payload_end()};

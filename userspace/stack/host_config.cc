@@ -50,7 +50,7 @@ absl::StatusOr<std::vector<uint32_t>> ChooseQueues(const Config& config,
     if (queue >= interface.rx_queues) {
       return absl::InvalidArgumentError(
           absl::StrCat("driver.queues: interface ", interface.name, " has no receive queue ", queue,
-                       "; it has queues 0..", interface.rx_queues - 1));
+                       ": choose from what it has, queues 0..", interface.rx_queues - 1));
     }
   }
   return queues;

@@ -9,7 +9,7 @@ namespace netchannel::transport {
 AckTracker::AckTracker(uint32_t threshold, Duration max_ack_delay, uint32_t window)
     : threshold_(threshold), max_ack_delay_(max_ack_delay), mask_(window - 1) {}
 
-Receipt AckTracker::OnPacket(Time now, PacketNumber number, bool ack_eliciting, Ecn ecn) {
+Receipt AckTracker::OnPacket(Time now, PacketNumber number, const Arrival& arrival) {
   if (number == 0 || number < window_low()) return Receipt::kTooOld;
   if (bits_.empty()) bits_.resize((mask_ + 1) / 64);
   const bool in_order = number == largest_ + 1;
@@ -22,10 +22,10 @@ Receipt AckTracker::OnPacket(Time now, PacketNumber number, bool ack_eliciting, 
   bits_[Word(number)] |= uint64_t{1} << (number & 63);
   if (number < largest_) OnLate(number);
 
-  const bool is_ce = ecn == Ecn::kCe;
+  const bool is_ce = arrival.ecn == Ecn::kCe;
   ce_count_ += is_ce ? 1 : 0;
-  if (ack_eliciting) {
-    MakePending(now, number, !in_order || is_ce != last_was_ce_);
+  if (arrival.ack_eliciting) {
+    MakePending(now, number, arrival.ack_now || !in_order || is_ce != last_was_ce_);
     last_was_ce_ = is_ce;
   }
   return Receipt::kNew;

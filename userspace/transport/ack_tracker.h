@@ -11,9 +11,9 @@
 // number is told. What the peer is known to have been told (its acknowledgement of a packet that
 // carried our ACK) is not told again, unless a number arrives late below it.
 //
-// An ACK is due at once after `threshold` ack-eliciting packets, after a gap or a late arrival, and
-// when CE marking starts or stops (RFC 8257 section 3.2); otherwise max_ack_delay after the first
-// one.
+// An ACK is due at once after `threshold` ack-eliciting packets, when the sender asks for it, after
+// a gap or a late arrival, and when CE marking starts or stops (RFC 8257 section 3.2); otherwise
+// max_ack_delay after the first one.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ class AckTracker {
   // `window`: how many numbers below the largest are remembered; a power of two, >= 64.
   AckTracker(uint32_t threshold, Duration max_ack_delay, uint32_t window);
 
-  Receipt OnPacket(Time now, PacketNumber number, bool ack_eliciting, Ecn ecn);
+  Receipt OnPacket(Time now, PacketNumber number, const Arrival& arrival);
 
   // Something ack-eliciting arrived that has not been told.
   bool pending() const { return pending_ > 0; }

@@ -66,12 +66,12 @@ void Connection::OnNotSent(PacketNumber number) {
   if (number == impl_->plan.number) impl_->TakePlanBack();
 }
 
-Receipt Connection::OnPacket(Time now, PacketNumber number, bool ack_eliciting, Ecn ecn) {
-  const Receipt receipt = impl_->ack_tracker.OnPacket(now, number, ack_eliciting, ecn);
+Receipt Connection::OnPacket(Time now, PacketNumber number, const Arrival& arrival) {
+  const Receipt receipt = impl_->ack_tracker.OnPacket(now, number, arrival);
   Stats& stats = impl_->stats;
   if (receipt == Receipt::kNew) {
     ++stats.packets_received;
-    if (ecn == Ecn::kCe) ++stats.ce_received;
+    if (arrival.ecn == Ecn::kCe) ++stats.ce_received;
   } else {
     ++stats.duplicates;
   }

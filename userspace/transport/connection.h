@@ -66,6 +66,7 @@ struct PacketPlan {
   ByteCount pad_to = 0;                // pad the packet to this many bytes when > 0 (MTU probe)
   absl::Span<const Segment> segments;  // valid until the next non-const call
   bool ecn_capable = false;            // set ECT(0) in the IP header; DCTCP only
+  bool ack_now = false;                // ask for an acknowledgement at once
 };
 
 enum class ConnectionState : uint8_t { kOpen, kDead };
@@ -105,7 +106,7 @@ class Connection {
   void OnNotSent(PacketNumber number);
 
   // Only kNew packets are to be processed; the others are dropped and counted.
-  Receipt OnPacket(Time now, PacketNumber number, bool ack_eliciting, Ecn ecn);
+  Receipt OnPacket(Time now, PacketNumber number, const Arrival& arrival);
   // False when the ACK acknowledges what was never sent or is malformed (a protocol violation by
   // the peer): nothing was changed.
   bool OnAck(Time now, const wire::Ack& ack);

@@ -28,6 +28,7 @@ struct Connection::Impl {
 
   // connection_transmit.cc
   bool WindowOpen() const;
+  bool NeedsAck() const;
   std::optional<PacketPlan> PollTransmit(Time now, ByteCount max_payload);
   PacketPlan PlanMtuProbe(ByteCount size);
   std::optional<PacketPlan> PlanProbe(ByteCount max_payload);
@@ -73,6 +74,7 @@ struct Connection::Impl {
   PacketPlan plan;  // the last packet of `sent`, while its number is not 0 and it is neither sent
                     // nor taken back
   ByteCount bytes_in_flight = 0;
+  ByteCount bytes_since_ack_now = 0;  // sent since the last packet that asked for an ACK
   uint32_t packets_in_flight = 0;
   uint32_t probes_to_send = 0;  // after a PTO: these packets may exceed the window
   PacketNumber window_full_below =

@@ -48,12 +48,22 @@ std::optional<PacketPlan> Connection::Impl::PollTransmit(Time now, ByteCount max
   return std::nullopt;
 }
 
+// A receiver that waits for more packets than the window holds would hold the sender up for its
+// delay. So small windows ask for an acknowledgement each quarter of them, when so much is out: a
+// lone message's is left to travel with the answer.
+bool Connection::Impl::NeedsAck() const {
+  const ByteCount quarter = congestion->window() / 4, next = mtu.packet_size();
+  if (quarter >= config.ack_threshold * next) return false;
+  return std::min(bytes_in_flight, bytes_since_ack_now) + next > quarter;
+}
+
 PacketPlan& Connection::Impl::Plan(uint32_t segment_count) {
   plan.number = sent.next();
   SentPacket& packet = sent.Plan(segment_count);
   packet.ack_eliciting = segment_count > 0 || plan.ping;
   plan.segments = sent.Segments(packet);
   plan.ecn_capable = packet.ack_eliciting && congestion->ecn_capable();
+  plan.ack_now = segment_count > 0 && NeedsAck();
   return plan;
 }
 
@@ -123,6 +133,7 @@ void Connection::Impl::OnSent(Time now, ByteCount bytes) {
     probe_timer.OnSent(now, packets_in_flight == 0);
     bytes_in_flight += bytes;
     ++packets_in_flight;
+    bytes_since_ack_now = plan.ack_now ? 0 : bytes_since_ack_now + bytes;
     pacer.OnSent(now, bytes);
     if (packet.mtu_probe) mtu.OnProbeSent();
     if (probes_to_send > 0) --probes_to_send;

@@ -15,13 +15,15 @@ PacketError PacketHeader::Parse(Bytes bytes, PacketHeader* out) {
     return PacketError::kBadType;
   }
   out->type = static_cast<PacketType>(type);
+  out->ack_now = out->type == PacketType::kData && (LoadBe16(at + 2) & kFlagAckNow) != 0;
   out->token = LoadBe64(at + 4);
   out->number = LoadBe64(at + 12);
   return PacketError::kNone;
 }
 
 void PacketHeader::Build(MutableBytes out) const {
-  StoreHeader(out.data(), kVersion, static_cast<uint8_t>(type), 0, token, number);
+  StoreHeader(out.data(), kVersion, static_cast<uint8_t>(type), ack_now ? kFlagAckNow : uint16_t{0},
+              token, number);
 }
 
 size_t BuildStale(uint64_t token, MutableBytes out) {

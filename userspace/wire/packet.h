@@ -19,8 +19,9 @@ struct PacketHeader {
   PacketType type = PacketType::kData;
   uint64_t token = 0;
   PacketNumber number = 0;  // kData; the client's nonce in kInit; else 0
+  bool ack_now = false;     // kData: kFlagAckNow
 
-  // Precondition of a good result: `bytes` begins with the header. The flags are ignored.
+  // Precondition of a good result: `bytes` begins with the header. Other flags are ignored.
   static PacketError Parse(Bytes bytes, PacketHeader* out);
   // Writes kHeaderSize bytes. Precondition: they exist.
   void Build(MutableBytes out) const;

@@ -31,6 +31,7 @@ enum class PacketType : uint8_t {
 };
 
 inline constexpr ByteCount kHeaderSize = 20;
+inline constexpr uint16_t kFlagAckNow = 1;  // of kData: the sender waits for an acknowledgement
 
 enum class RecordType : uint8_t {
   kPadding = 0,  // one zero byte; nothing but zero bytes follows it to the end of the packet

@@ -77,7 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadSetting{"WrongType", "session.mtu_probing=7", "session.mtu_probing", "true or false"},
         BadSetting{"WrongWord", "session.congestion=bbr", "session.congestion", "cubic, dctcp"},
         BadSetting{"OddRing", "driver.rx_ring=100", "driver.rx_ring", "use 64 or 128"},
-        BadSetting{"NoSuchQueue", "driver.queues=[7]", "no receive queue 7", "it has 2"},
+        BadSetting{"NoSuchQueue", "driver.queues=[7]", "no receive queue 7", "what it has, queues 0..1"},
         BadSetting{"NoSuchMode", "driver.mode=zero-copy", "ncx0 queue 0",
                    "set driver.mode to auto or copy"},
         BadSetting{"ForeignAddress", "host.addresses=[\"10.1.2.3\"]", "10.1.2.3",

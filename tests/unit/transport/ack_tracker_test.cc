@@ -17,7 +17,7 @@ constexpr Duration kDelay = Duration::Micros(250);
 class AckTrackerTest : public ::testing::Test {
  protected:
   Receipt Get(PacketNumber number, Ecn ecn = Ecn::kEct0) {
-    return tracker_.OnPacket(now_, number, true, ecn);
+    return tracker_.OnPacket(now_, number, {.ack_eliciting = true, .ecn = ecn});
   }
   void GetRange(PacketNumber low, PacketNumber high) {
     for (PacketNumber n = low; n <= high; ++n) Get(n);
@@ -43,6 +43,13 @@ class AckTrackerTest : public ::testing::Test {
   AckTracker tracker_{4, kDelay, 1024};
   AckTracker::Told told_;
 };
+
+TEST_F(AckTrackerTest, IsDueAtOnceWhenTheSenderAsks) {
+  Get(1);
+  EXPECT_FALSE(tracker_.IsDue(now_));
+  tracker_.OnPacket(now_, 2, {.ack_eliciting = true, .ack_now = true});
+  EXPECT_TRUE(tracker_.IsDue(now_));
+}
 
 TEST_F(AckTrackerTest, AFirstPacketIsAcknowledgedAfterTheDelay) {
   Get(1);
@@ -84,7 +91,7 @@ TEST_F(AckTrackerTest, AChangeOfMarkingMakesAnAckDueAtOnce) {
 }
 
 TEST_F(AckTrackerTest, PacketsThatAskForNothingMakeNoAckDue) {
-  tracker_.OnPacket(now_, 5, false, Ecn::kNotEct);
+  tracker_.OnPacket(now_, 5, {});
   EXPECT_FALSE(tracker_.pending());
   EXPECT_EQ(tracker_.deadline(), Time::Infinite());
 }

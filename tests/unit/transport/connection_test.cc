@@ -12,7 +12,7 @@ class ConnectionReceiveTest : public ConnectionFixture {
  protected:
   void Get(PacketNumber low, PacketNumber high) {
     for (PacketNumber n = low; n <= high; ++n) {
-      EXPECT_EQ(connection_.OnPacket(now_, n, true, Ecn::kNotEct), Receipt::kNew);
+      EXPECT_EQ(connection_.OnPacket(now_, n, {.ack_eliciting = true}), Receipt::kNew);
     }
   }
 };
@@ -38,6 +38,38 @@ TEST_F(ConnectionTest, TheFirstWindowIsThirtyTwoPackets) {
   Enqueue(1'000'000);
   EXPECT_EQ(SendAll().size(), 32u);
   EXPECT_FALSE(connection_.CanSendData(now_));
+}
+
+// A receiver may wait for more packets than a small window holds.
+TEST_F(ConnectionTest, ASmallWindowAsksForAnAckEachQuarter) {
+  Enqueue(1'000'000);
+  std::vector<PacketNumber> asking;
+  for (const Sent& sent : SendAll()) {
+    if (sent.plan.ack_now) asking.push_back(sent.plan.number);
+  }
+  EXPECT_EQ(asking, (std::vector<PacketNumber>{9, 18, 27}));
+}
+
+TEST_F(ConnectionTest, ALargeWindowLeavesItToTheReceiver) {
+  Enqueue(10'000'000);
+  PacketNumber acknowledged = 0;
+  while (connection_.congestion_window() <= 4 * 32 * 1200) {
+    for (const Sent& sent : SendAll()) acknowledged = sent.plan.number;
+    Pass(Duration::Millis(1));
+    ASSERT_TRUE(Ack({{1, acknowledged}}));
+  }
+  for (const Sent& sent : SendAll()) EXPECT_FALSE(sent.plan.ack_now);
+}
+
+TEST_F(ConnectionTest, LoneMessagesDoNotAskForAnAck) {
+  for (PacketNumber n = 1; n <= 300; ++n) {
+    Enqueue(64);
+    const auto sent = SendOne();
+    ASSERT_TRUE(sent.has_value());
+    EXPECT_FALSE(sent->plan.ack_now);
+    Pass(Duration::Micros(10));
+    ASSERT_TRUE(Ack({{1, n}}));
+  }
 }
 
 TEST_F(ConnectionTest, AnAckOpensTheWindow) {
@@ -269,7 +301,7 @@ TEST_F(ConnectionReceiveTest, AReceiverInOrderNeverAsks) {
 
 TEST_F(ConnectionReceiveTest, DuplicatesAreCounted) {
   Get(1, 1);
-  EXPECT_EQ(connection_.OnPacket(now_, 1, true, Ecn::kNotEct), Receipt::kDuplicate);
+  EXPECT_EQ(connection_.OnPacket(now_, 1, {.ack_eliciting = true}), Receipt::kDuplicate);
   EXPECT_EQ(connection_.stats().duplicates, 1u);
   EXPECT_EQ(connection_.stats().packets_received, 1u);
 }

@@ -343,7 +343,8 @@ TEST_F(LossRecoveryTest, ManyAckOnlyPacketsDoNotPushOutDataInFlight) {
   Enqueue(1160);
   SendAll();
   for (PacketNumber n = 1; n < 20'000; n += 16) {
-    for (PacketNumber i = n; i < n + 16; ++i) connection_.OnPacket(now_, i, true, Ecn::kNotEct);
+    for (PacketNumber i = n; i < n + 16; ++i)
+      connection_.OnPacket(now_, i, {.ack_eliciting = true});
     ASSERT_TRUE(SendOne()->plan.ack);
   }
   Ack({{1, 1}});
@@ -359,7 +360,8 @@ TEST_F(LossRecoveryTest, WhatIsPushedOutOfTheRecordIsSentAgain) {
   SendAll();
   uint64_t again = 0;
   for (PacketNumber n = 1; n < 4000; n += 16) {
-    for (PacketNumber i = n; i < n + 16; ++i) connection_.OnPacket(now_, i, true, Ecn::kNotEct);
+    for (PacketNumber i = n; i < n + 16; ++i)
+      connection_.OnPacket(now_, i, {.ack_eliciting = true});
     for (const Sent& sent : SendAll()) again += sent.data_bytes();
   }
   EXPECT_GE(again, 1160u);

@@ -29,6 +29,19 @@ TEST(PacketHeader, BuildsWhatItParses) {
   }
 }
 
+TEST(PacketHeader, OfDataAsksForAnAcknowledgement) {
+  std::vector<std::byte> bytes(kHeaderSize);
+  PacketHeader{.type = PacketType::kData, .token = 1, .number = 2, .ack_now = true}.Build(
+      absl::MakeSpan(bytes));
+  EXPECT_EQ(bytes, Hex("01 05 0001 | 0000000000000001 | 0000000000000002"));
+  PacketHeader out;
+  ASSERT_EQ(PacketHeader::Parse(bytes, &out), PacketError::kNone);
+  EXPECT_TRUE(out.ack_now);
+  bytes[1] = std::byte{static_cast<uint8_t>(PacketType::kStale)};
+  ASSERT_EQ(PacketHeader::Parse(bytes, &out), PacketError::kNone);
+  EXPECT_FALSE(out.ack_now);
+}
+
 TEST(PacketHeader, RefusesOtherVersions) {
   auto bytes = Hex("02 05 0000 | 1122334455667788 | 0000000000000099");
   PacketHeader out;
