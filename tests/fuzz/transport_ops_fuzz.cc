@@ -51,6 +51,7 @@ class Bytes {
 struct Packet {
   PacketNumber number = 0;
   bool ack_eliciting = false;
+  bool ack_now = false;
   bool ecn_capable = false;
   std::optional<wire::Ack> ack;
   std::vector<Segment> segments;
@@ -253,6 +254,7 @@ uint32_t Game::Transmit(uint32_t most, bool scarce_buffers) {
     if (!plan) break;
     Packet packet;
     packet.number = plan->number;
+    packet.ack_now = plan->ack_now;
     packet.ecn_capable = plan->ecn_capable;
     packet.segments.assign(plan->segments.begin(), plan->segments.end());
     packet.ack_eliciting = plan->ping || !packet.segments.empty();
@@ -279,7 +281,8 @@ void Game::Deliver(size_t index) {
                        ? (in_.Take() % 8 == 1 ? transport::Ecn::kCe : transport::Ecn::kEct0)
                        : transport::Ecn::kNotEct;
   Connection& to = peer().connection;
-  if (to.OnPacket(now_, packet.number, packet.ack_eliciting, ecn) != transport::Receipt::kNew) {
+  if (to.OnPacket(now_, packet.number, {packet.ack_eliciting, packet.ack_now, ecn}) !=
+      transport::Receipt::kNew) {
     return;
   }
   for (const Segment& segment : packet.segments) peer().received.Add(segment);

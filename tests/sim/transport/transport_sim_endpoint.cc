@@ -73,7 +73,8 @@ void TransportEndpoint::OnWake(Time now) {
 }
 
 void TransportEndpoint::Process(Time now, TransportPacket packet) {
-  const auto receipt = connection_.OnPacket(now, packet.number, packet.ack_eliciting, packet.ecn);
+  const auto receipt =
+      connection_.OnPacket(now, packet.number, {packet.ack_eliciting, packet.ack_now, packet.ecn});
   if (receipt != transport::Receipt::kNew) return;
   Require(processed_.insert(packet.number).second, "a packet number was processed twice");
   if (packet.has_ack) {
@@ -158,6 +159,7 @@ TransportPacket TransportEndpoint::Build(Time now, const transport::PacketPlan& 
   packet.bytes = wire::kHeaderSize;
   packet.segments.assign(plan.segments.begin(), plan.segments.end());
   packet.ack_eliciting = plan.ping || !packet.segments.empty();
+  packet.ack_now = plan.ack_now;
   packet.ecn = plan.ecn_capable ? transport::Ecn::kEct0 : transport::Ecn::kNotEct;
   if (plan.ack) {
     packet.has_ack = true;

@@ -28,6 +28,7 @@ struct TransportPacket {
   ByteCount bytes = 0;  // from the packet header on
   bool has_ack = false;
   bool ack_eliciting = false;
+  bool ack_now = false;
   wire::Ack ack{};
   std::vector<Segment> segments;
   transport::Ecn ecn = transport::Ecn::kNotEct;

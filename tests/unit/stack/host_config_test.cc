@@ -47,7 +47,7 @@ TEST(DeviceConfig, AChosenQueueThatIsNotThereIsRefused) {
   const auto device = MakeDeviceConfig(config, {}, WithQueues(4));
   ASSERT_FALSE(device.ok());
   EXPECT_THAT(std::string(device.status().message()),
-              HasSubstr("no receive queue 4; it has queues 0..3"));
+              HasSubstr("no receive queue 4: choose from what it has, queues 0..3"));
 }
 
 TEST(DeviceConfig, PacketsOfAQueueTakeAtMostTenMebibytesByDefault) {
