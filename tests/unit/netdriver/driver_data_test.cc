@@ -122,8 +122,8 @@ TEST_F(DriverDataTest, EachFamilyFillsTheMtu) {
 }
 
 TEST_F(DriverDataTest, LossOfEveryKthPacketIsMadeUpFor) {
-  // Not 2 or 3: a packet of a smallest window and its ACK, or two probes and theirs, would keep step
-  // with it for ever.
+  // Not 2 or 3: a packet of a smallest window and its ACK, or two probes and theirs, would keep
+  // step with it for ever.
   for (const int k : {4, 5, 7, 20}) {
     int count = 0;
     network_.filter = [&](FrameBytes&) { return ++count % k != 0; };
