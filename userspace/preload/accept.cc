@@ -66,7 +66,7 @@ int FromKernel(int fd, const Use& use, sockaddr* address, socklen_t* length, int
     ReportSome(ipc::FallbackReason::kKernelPeer, shown, size);
     if (GetSettings().strict) {
       RefuseFallback(shown, size, "it came over the kernel's TCP");
-      Real().close(accepted);
+      CloseOwn(accepted);
       continue;
     }
     if (address != nullptr && length != nullptr) ShowAddress(peer.ss_family, peer, address, length);

@@ -268,7 +268,7 @@ void Epoll::MakePrivate(int epfd) {
     attached_ = false;
     Attach();
   } else if (fresh >= 0) {
-    Real().close(fresh);
+    CloseOwn(fresh);
   }
   pid_.store(ProcessId(), std::memory_order_relaxed);
 }

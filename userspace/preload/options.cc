@@ -176,7 +176,7 @@ int ReferenceSocket(int family) {
   int none = -1;
   if (fresh >= 0 && !kept.compare_exchange_strong(none, fresh)) {
     ForgetInternal(fresh);
-    Real().close(fresh);
+    CloseOwn(fresh);
     return none;
   }
   return fresh;

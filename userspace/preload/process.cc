@@ -209,7 +209,7 @@ void FindInherited() {
     for (const int listener : open) {
       if (!joined && Peek(listener) == nullptr) joined = RejoinAfterExec(listener, fd, cookie);
     }
-    if (!joined) Real().close(fd);
+    if (!joined) CloseOwn(fd);
   }
   for (const int fd : others) {
     if (Peek(fd) != nullptr) seen.push_back(fd);

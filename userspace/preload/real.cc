@@ -2,6 +2,7 @@
 #include "preload/real.h"
 
 #include <dlfcn.h>
+#include <sys/syscall.h>
 
 #include <cstring>
 
@@ -61,5 +62,7 @@ long RawSystemCall(long number, long a, long b, long c, long d, long e, long f) 
 #error "this architecture's system call instruction is not known"
 #endif
 }
+
+void CloseOwn(int fd) { RawSystemCall(SYS_close, fd, 0, 0, 0, 0, 0); }
 
 }  // namespace netchannel::preload

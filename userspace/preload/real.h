@@ -65,6 +65,10 @@ inline const RealCalls& Real() {
 // A system call past libc: -errno on failure.
 long RawSystemCall(long number, long a, long b, long c, long d, long e, long f);
 
+// Of a descriptor that the library has made. Not a cancellation point, as libc's close() is: there
+// a thread would end with the descriptor open. errno stays.
+void CloseOwn(int fd);
+
 // While it lives, the client's sleeps on this thread are cancellation points, as the POSIX calls
 // are that they stand in for. Not around calls that must not end half done.
 class CancellationPoint {

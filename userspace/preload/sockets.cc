@@ -112,7 +112,7 @@ int Publish(nc_socket* accepted, int flags, int family) {
     description->socket.store(nullptr);
     description->kind.store(Kind::kFree);
     nc_close(accepted);
-    Real().close(fd);
+    CloseOwn(fd);
     errno = EMFILE;
     return -1;
   }

@@ -32,7 +32,7 @@ void PutUnderNumbers(int made, const Description* socket) {
     const int flags = Real().fcntl(fd, F_GETFD);
     Real().dup3(made, fd, (flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0);
   }
-  Real().close(made);
+  CloseOwn(made);
 }
 
 bool MayStandIn(const nc_socket* socket) { return socket->home->own(); }

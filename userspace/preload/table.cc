@@ -187,7 +187,7 @@ void EndDescription(Description* description) {
   if (description->given_up != nullptr) nc_close(std::exchange(description->given_up, nullptr));
   if (description->companion >= 0) {
     ForgetInternal(description->companion);
-    Real().close(description->companion);
+    CloseOwn(description->companion);
   }
   const std::lock_guard lock(mutex);
   ForgetStandIns(description);
@@ -241,12 +241,12 @@ int Internalise(int fd) {
   int moved = Real().fcntl(fd, F_DUPFD_CLOEXEC, InternalBase());
   if (moved < 0 && errno != EMFILE && errno != EINVAL) {
     const int error = errno;
-    Real().close(fd);
+    CloseOwn(fd);
     errno = error;
     return -1;
   }
   if (moved >= 0) {
-    Real().close(fd);
+    CloseOwn(fd);
   } else {
     moved = fd;  // the upper part is full: the number it has must do
   }
