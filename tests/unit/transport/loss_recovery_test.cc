@@ -342,8 +342,9 @@ TEST_F(LossRecoveryTest, ADeadConnectionHandsOverWhatItHeld) {
 TEST_F(LossRecoveryTest, ManyAckOnlyPacketsDoNotPushOutDataInFlight) {
   Enqueue(1160);
   SendAll();
-  for (PacketNumber n = 1; n < 20'000; n += 16) {
-    for (PacketNumber i = n; i < n + 16; ++i)
+  const PacketNumber batch = Config().ack_threshold;
+  for (PacketNumber n = 1; n < 20'000; n += batch) {
+    for (PacketNumber i = n; i < n + batch; ++i)
       connection_.OnPacket(now_, i, {.ack_eliciting = true});
     ASSERT_TRUE(SendOne()->plan.ack);
   }
@@ -359,8 +360,9 @@ TEST_F(LossRecoveryTest, WhatIsPushedOutOfTheRecordIsSentAgain) {
   Enqueue(1160);
   SendAll();
   uint64_t again = 0;
-  for (PacketNumber n = 1; n < 4000; n += 16) {
-    for (PacketNumber i = n; i < n + 16; ++i)
+  const PacketNumber batch = config.ack_threshold;
+  for (PacketNumber n = 1; n < 4000; n += batch) {
+    for (PacketNumber i = n; i < n + batch; ++i)
       connection_.OnPacket(now_, i, {.ack_eliciting = true});
     for (const Sent& sent : SendAll()) again += sent.data_bytes();
   }
