@@ -3,6 +3,7 @@
 // One-line errors of one form: "operation object: what the kernel said; what to do about it".
 #pragma once
 
+#include <cerrno>
 #include <cstring>
 
 #include "absl/status/status.h"
@@ -11,8 +12,11 @@
 
 namespace netchannel::xdp {
 
-// `error` is a positive errno value.
+// `error` is a positive errno value. A kernel without bpf(2) needs another cure than `cure`.
 inline absl::Status Failure(int error, absl::string_view what, absl::string_view cure) {
+  if (error == ENOSYS) {
+    cure = "use a kernel with CONFIG_BPF_SYSCALL, or a container that permits bpf(2)";
+  }
   return absl::Status(absl::ErrnoToStatusCode(error),
                       absl::StrCat(what, ": ", std::strerror(error), "; ", cure));
 }
