@@ -9,49 +9,11 @@
 #include <thread>
 #include <vector>
 
-#include "ipc/futex.h"
 #include "ipc/socket_slot.h"
+#include "stack_side_fixture.h"
 
 namespace netchannel::ipc {
 namespace {
-
-constexpr uint32_t Flags(SlotState state, uint32_t more = 0) {
-  return static_cast<uint32_t>(state) | more;
-}
-
-class StackSideTest : public testing::Test {
- protected:
-  SocketSlot* Shared(uint32_t slot) { return region_.view().slot(slot); }
-  uint32_t Connected() {
-    const uint32_t slot = *side_.AllocateSlot();
-    state_.flags = Flags(SlotState::kConnected);
-    side_.Publish(slot, state_);
-    return slot;
-  }
-  // A connected socket, watched in `set` for what `bits` is: SocketSlot::set_readers or
-  // set_writers.
-  uint32_t Watched(std::atomic<uint64_t> (SocketSlot::*bits)[kSetWords], uint32_t set = 0) {
-    const uint32_t slot = Connected();
-    Watch(slot, bits, set);
-    return slot;
-  }
-  void Watch(uint32_t slot, std::atomic<uint64_t> (SocketSlot::*bits)[kSetWords], uint32_t set) {
-    region_.view().wait_set(set)->owner.store(1);
-    (Shared(slot)->*bits)[SetWord(set)].fetch_or(SetBit(set));
-    Shared(slot)->set_members[SetWord(set)].fetch_or(SetBit(set));
-    Shared(slot)->set_words.fetch_or(1u << SetWord(set));
-  }
-  std::optional<uint32_t> PopReady(uint32_t set = 0) {
-    return WaitSetConsumer(region_.view(), set).Pop();
-  }
-
-  static constexpr uint64_t kRingBytes = 4096;
-
-  Region region_ = *Region::Create({.socket_count = 16, .ring_bytes = kRingBytes});
-  StackSide side_{region_.view()};
-  DoorbellProducer bells_{region_.view()};
-  PublishedState state_;
-};
 
 TEST_F(StackSideTest, AHeldCallIsAnsweredWithTheOutcome) {
   const auto state_of = [&](uint32_t call) {
@@ -270,122 +232,6 @@ TEST_F(StackSideTest, ScribbledBitmapsAreHarmless) {
   state_.received = 1;
   side_.Publish(slot, state_);
   EXPECT_EQ(PopReady(), std::nullopt);
-}
-
-TEST_F(StackSideTest, AWriterAsleepIsLeftAloneUntilThereIsRoom) {
-  const uint32_t slot = Connected();
-  Shared(slot)->waiters.store(kWriteWaiter);
-  Shared(slot)->room_at.store(100);
-  state_.acknowledged = 50;
-  state_.received = 1;
-  side_.Publish(slot, state_);
-  EXPECT_EQ(Shared(slot)->waiters.load(), kWriteWaiter);
-  state_.acknowledged = 100;
-  side_.Publish(slot, state_);
-  EXPECT_EQ(Shared(slot)->waiters.load(), 0u);
-}
-
-TEST_F(StackSideTest, APatientReaderIsLeftAloneUntilThereIsEnoughForIt) {
-  const uint32_t slot = Connected();
-  Shared(slot)->waiters.store(kReadWaiter);
-  state_.received = kRingBytes / 4 - 1;
-  EXPECT_TRUE(side_.Publish(slot, state_, /*patient=*/true));
-  EXPECT_EQ(Shared(slot)->received.load(), state_.received);  // who looks finds it
-  EXPECT_EQ(Shared(slot)->waiters.load(), kReadWaiter);
-  ++state_.received;
-  side_.Publish(slot, state_, /*patient=*/true);
-  EXPECT_EQ(Shared(slot)->waiters.load(), 0u);
-}
-
-TEST_F(StackSideTest, APatientReaderIsWokenOnceWhenAsked) {
-  const uint32_t slot = Watched(&SocketSlot::set_readers);
-  Shared(slot)->waiters.store(kReadWaiter);
-  state_.received = 1;
-  EXPECT_TRUE(side_.Publish(slot, state_, /*patient=*/true));
-  EXPECT_EQ(PopReady(), std::nullopt);
-  side_.WakeReaders();
-  EXPECT_EQ(Shared(slot)->waiters.load(), 0u);
-  EXPECT_EQ(PopReady(), slot);
-  const uint32_t event = Shared(slot)->event.load();
-  side_.WakeReaders();
-  EXPECT_EQ(Shared(slot)->event.load(), event);
-  EXPECT_FALSE(side_.Publish(slot, state_, /*patient=*/true));
-}
-
-TEST_F(StackSideTest, PatienceEndsWithTheStream) {
-  const uint32_t slot = Connected();
-  Shared(slot)->waiters.store(kReadWaiter);
-  state_.received = 1;
-  side_.Publish(slot, state_, /*patient=*/true);
-  state_.flags |= kFlagPeerFin;
-  side_.Publish(slot, state_, /*patient=*/true);
-  EXPECT_EQ(Shared(slot)->waiters.load(), 0u);
-}
-
-TEST_F(StackSideTest, AWriterIsNotLetWaitForAReadersPatience) {
-  const uint32_t slot = Connected();
-  Shared(slot)->waiters.store(kReadWaiter | kWriteWaiter);
-  state_.received = state_.acknowledged = 1;
-  side_.Publish(slot, state_, /*patient=*/true);
-  EXPECT_EQ(Shared(slot)->waiters.load(), 0u);
-}
-
-TEST_F(StackSideTest, AFreedSlotIsOwedNothing) {
-  const uint32_t slot = Connected();
-  state_.received = 1;
-  side_.Publish(slot, state_, /*patient=*/true);
-  side_.FreeSlot(slot);
-  side_.WakeReaders();
-  state_ = {};
-  ASSERT_EQ(Connected(), slot);
-  Shared(slot)->waiters.store(kReadWaiter);
-  state_.received = 1;
-  side_.Publish(slot, state_, /*patient=*/true);
-  side_.WakeReaders();
-  EXPECT_EQ(Shared(slot)->waiters.load(), 0u);
-}
-
-// A wake-up for what has been read already clears the bit of a reader that is about to sleep for
-// what comes next; `event` moves for each bit that is cleared, and for none that is not.
-TEST_F(StackSideTest, AWaiterThatSleepsCanBeWoken) {
-  const uint32_t slot = Connected();
-  SocketSlot* shared = Shared(slot);
-  std::atomic<bool> done{false};
-  std::thread stack([&] {
-    while (!done) {
-      if (shared->waiters.load() != 0) side_.Touch(slot);
-    }
-  });
-  int overslept = 0;
-  for (int sleep = 0; sleep < 100'000 && overslept == 0; ++sleep) {
-    const std::optional<uint32_t> event = AnnounceWaiter(shared, kReadWaiter);
-    if (!event) continue;
-    const Time patience = MonotonicNow() + Duration::Seconds(5);
-    while (shared->event.load() == *event && overslept == 0) {
-      if (MonotonicNow() >= patience) ++overslept;
-      std::this_thread::yield();
-    }
-  }
-  done = true;
-  stack.join();
-  EXPECT_EQ(overslept, 0);
-}
-
-TEST_F(StackSideTest, AReaderAsleepIsWoken) {
-  const uint32_t slot = Connected();
-  SocketSlot* shared = Shared(slot);
-  std::thread reader([&] {
-    for (;;) {
-      shared->waiters.fetch_or(kReadWaiter);
-      const uint32_t event = shared->event.load();
-      if (shared->received.load() != 0) break;
-      FutexWait(shared->event, event, Time::Infinite(), FutexScope::kShared);
-    }
-  });
-  while (shared->waiters.load() == 0) std::this_thread::yield();
-  state_.received = 1;
-  side_.Publish(slot, state_);
-  reader.join();
 }
 
 TEST_F(StackSideTest, ClearingDirtyThenReadingMissesNoPosition) {
