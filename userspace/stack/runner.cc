@@ -165,24 +165,33 @@ void Runner::StandBy() {
     const uint32_t event = own_event_;
     own_standing_by_ = true;
     if (!lent_ && bridge_->HasSleepers()) break;
-    own_parked_ = true;
-    const bool park = lender_asleep_;
-    if (!park) own_parked_ = false;
-    const Duration patience = streaming_ ? kStreamingPeriod : period;
-    const Time look_again = park ? Time::Infinite() : ipc::MonotonicNow() + patience;
-    ipc::FutexWait(own_event_, event, look_again, ipc::FutexScope::kPrivate);
-    own_parked_ = false;
+    const bool often = StandByFor(period, event, seen);
     const uint32_t activity = activity_;
     if (!lent_ && activity == seen) break;  // nobody came for a whole period
-    period = activity - seen >= kBusyCalls ? std::min(period * 2, kMaxSleep) : kStandbyPeriod;
+    period = often ? std::min(period * 2, kMaxSleep) : kStandbyPeriod;
     seen = activity;
   }
   own_standing_by_ = false;
 }
 
+bool Runner::StandByFor(Duration period, uint32_t event, uint32_t seen) {
+  own_parked_ = true;
+  const bool park = lender_asleep_;
+  if (!park) own_parked_ = false;
+  const Time now = ipc::MonotonicNow();
+  if (!park && !streaming_ && period == kMaxSleep && standby_timer_.usable()) {
+    return !standby_timer_.Wait(now, own_event_, event);
+  }
+  const Time look_again = park ? Time::Infinite() : now + (streaming_ ? kStreamingPeriod : period);
+  ipc::FutexWait(own_event_, event, look_again, ipc::FutexScope::kPrivate);
+  own_parked_ = false;
+  return activity_ - seen >= kBusyCalls;
+}
+
 void Runner::WakeOwnThread() {
   own_event_.fetch_add(1);
   ipc::FutexWake(own_event_, 1, ipc::FutexScope::kPrivate);
+  standby_timer_.Wake();
 }
 
 // ---- application threads ----
@@ -199,7 +208,9 @@ ipc::LendResult Runner::Lend(bool (*done)(void*), void* argument, Time deadline,
   }
   wakes_in_a_row_ = 0;
   bridge_->SetSleeping(ipc::StackSleep::kAwake);
-  SignalGuard signals(ipc::MonotonicNow());
+  const Time now = ipc::MonotonicNow();
+  standby_timer_.PutOff(now, activity_);
+  SignalGuard signals(now);
   const bool undisturbed = RunLent(lease, done, argument, deadline, spin, &signals);
   bridge_->SetSleeping(rest());
   lent_ = false;
@@ -250,8 +261,9 @@ void Runner::Wake() {
   std::unique_lock<std::mutex> lease(lease_, std::try_to_lock);
   if (!lease.owns_lock())
     return;  // the holder runs the round: it looks at round_wanted_ when it leaves
-  NoteSender(ipc::MonotonicNow());
-  activity_.fetch_add(1);
+  const Time now = ipc::MonotonicNow();
+  NoteSender(now);
+  standby_timer_.PutOff(now, activity_.fetch_add(1));
   Leave(lease);
 }
 

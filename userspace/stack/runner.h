@@ -11,7 +11,8 @@
 // - Nobody lends for a while: the own thread takes over, spins for a bounded time, then sleeps on
 //   the XSKs.
 // - Application threads lend or stream: the own thread stands by. It looks once a period whether
-//   they still do, so that acknowledgements and timers never wait longer than that.
+//   they still do, or those who come often put its timer off, so that acknowledgements and timers
+//   never wait longer than that.
 // - Several threads wait: those that sleep elsewhere need the own thread, which keeps the lease.
 //
 // Thread: Lend, Wake and Attend from any; Start and Stop from the owner. Nothing below holds a
@@ -32,6 +33,7 @@
 #include "stack/signal_guard.h"
 #include "stack/sleeper.h"
 #include "stack/spin_policy.h"
+#include "stack/standby_timer.h"
 #include "stack/thread_priority.h"
 
 namespace netchannel {
@@ -85,9 +87,8 @@ class Runner {
 
  private:
   // The standby look: bounds how late an acknowledgement or a timer can be when application threads
-  // come no more. A look interrupts the thread that runs the stack on the same core for 10 to 30 us
-  // on a virtual machine, which was 1 % of the round trips of a ping-pong: while they come often,
-  // it doubles up to kMaxSleep.
+  // come no more. A look interrupts the thread that runs the stack on the same core: while they
+  // come often its period doubles, and from kMaxSleep on they put the StandbyTimer off instead.
   static constexpr Duration kStandbyPeriod = Duration::Millis(1);
   static constexpr uint32_t kBusyCalls = 16;  // Lends and Wakes between two looks
   // A sender that comes back this soon after the round that its message took, so many times in a
@@ -102,7 +103,7 @@ class Runner {
   // No sleep is longer: a timer that an application thread's round has set while the own thread
   // slept is at most this late (it matters for a lost lone packet only), and ringing for it would
   // cost 15 us each time.
-  static constexpr Duration kMaxSleep = Duration::Millis(20);
+  static constexpr Duration kMaxSleep = StandbyTimer::kPatience;
 
   // A thread that was woken takes the lease within it, else it is asked to again after a round.
   static constexpr Duration kGiveWayPatience = Duration::Millis(1);
@@ -116,6 +117,9 @@ class Runner {
   void Main();
   void RunOwn(std::unique_lock<std::mutex>& lease);
   void StandBy();
+  // One sleep of the thread that stands by. `event`: own_event_ before it looked around. True:
+  // application threads come often.
+  bool StandByFor(Duration period, uint32_t event, uint32_t seen);
   // False: a signal ends it.
   bool RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), void* argument,
                Time deadline, bool spin, SignalGuard* signals);
@@ -167,6 +171,7 @@ class Runner {
   std::atomic<uint32_t> own_event_{0};   // futex of the own thread while it stands by
   std::atomic<bool> own_parked_{false};  // stands by without a time limit
   std::atomic<bool> own_standing_by_{false};
+  StandbyTimer standby_timer_;
   std::thread thread_;
 };
 
