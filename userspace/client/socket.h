@@ -19,6 +19,7 @@
 #include "client/lock.h"
 #include "client/stack.h"
 #include "ipc/abi.h"
+#include "ipc/ring_pages.h"
 #include "netchannel/netchannel.h"
 
 namespace netchannel {
@@ -52,6 +53,8 @@ struct nc_socket {
   const uint64_t short_copy;  // bytes that a call copies at once and by itself
   const netchannel::RingView send_ring;
   const netchannel::RingView receive_ring;
+  netchannel::ipc::RingPages send_pages;     // guarded by client->send_lock
+  netchannel::ipc::RingPages receive_pages;  // guarded by client->receive_lock
 
   // Guarded by the process's mutex.
   int anchor = -1;

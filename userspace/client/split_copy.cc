@@ -28,6 +28,7 @@ void Count(ipc::CopyCounters* counters, const CopyTotals& totals) {
 struct Way {
   CopyDirection direction;
   RingView ring;
+  ipc::RingPages* pages;
   StreamOffset start;
   uint64_t max_in_flight;
 };
@@ -48,8 +49,10 @@ SplitCopy Run(nc_socket* socket, const Copiers& copiers, const Way& way, IoCurso
   uint64_t handed_out = 0;
   while (done.bytes < length && !pipeline.fault()) {
     if (handed_out < length && pipeline.HasRoom(kCopyPieceBytes)) {
-      const CopyPiece piece =
-          NextPiece(way.direction, way.ring, way.start + handed_out, cursor, length - handed_out);
+      const StreamOffset at = way.start + handed_out;
+      const uint64_t left = length - handed_out;
+      way.pages->Reach(way.ring, at + std::min<uint64_t>(left, kCopyPieceBytes));
+      const CopyPiece piece = NextPiece(way.direction, way.ring, at, cursor, left);
       handed_out += piece.length;
       pipeline.Add(piece);
       collect();
@@ -75,7 +78,7 @@ SplitCopy AppendSplit(nc_socket* socket, const Copiers& copiers, IoCursor* from,
   // Before a worker writes there.
   std::atomic<ipc::OwnerWord>& helpers = socket->client->send_lock.helpers;
   helpers.store(ipc::ThisProcess(), std::memory_order_release);
-  const Way way = {CopyDirection::kToRing, socket->send_ring, Written(socket),
+  const Way way = {CopyDirection::kToRing, socket->send_ring, &socket->send_pages, Written(socket),
                    socket->home->copy.send_in_flight};
   const SplitCopy done = Run(socket, copiers, way, from, length,
                              [socket](uint64_t written) { PublishWritten(socket, written); });
@@ -85,8 +88,8 @@ SplitCopy AppendSplit(nc_socket* socket, const Copiers& copiers, IoCursor* from,
 
 SplitCopy ConsumeSplit(nc_socket* socket, const Copiers& copiers, IoCursor* to, uint64_t length) {
   // No `helpers`: workers that outlive a killed holder read the ring and write their own memory.
-  const Way way = {CopyDirection::kFromRing, socket->receive_ring, Consumed(socket),
-                   socket->home->copy.receive_in_flight};
+  const Way way = {CopyDirection::kFromRing, socket->receive_ring, &socket->receive_pages,
+                   Consumed(socket), socket->home->copy.receive_in_flight};
   return Run(socket, copiers, way, to, length,
              [socket](uint64_t consumed) { PublishConsumed(socket, consumed); });
 }

@@ -69,6 +69,7 @@ void Append(nc_socket* socket, IoCursor* from, uint64_t length) {
   uint64_t written = Written(socket);
   while (length > 0) {
     const uint64_t step = std::min(length, kCopyStep);
+    socket->send_pages.Reach(socket->send_ring, written + step);
     from->CopyTo(socket->send_ring, written, step);
     written += step;
     length -= step;
@@ -157,6 +158,7 @@ uint64_t Available(nc_socket* socket, uint64_t consumed, uint64_t wanted) {
 void Consume(nc_socket* socket, IoCursor* to, uint64_t consumed, uint64_t length) {
   while (length > 0) {
     const uint64_t step = std::min(length, kCopyStep);
+    socket->receive_pages.Reach(socket->receive_ring, consumed + step);
     to->CopyFrom(socket->receive_ring, consumed, step);
     consumed += step;
     length -= step;
@@ -271,6 +273,7 @@ ssize_t nc_send(nc_socket* socket, const void* data, size_t length, int flags) {
     const bool fits =
         netchannel::CanSend(socket) && netchannel::SendRoom(socket, written, length) >= length;
     if (fits) {
+      socket->send_pages.Reach(socket->send_ring, written + length);
       socket->send_ring.CopyIn(written, {static_cast<const std::byte*>(data), length});
       socket->slot->written.store(written + length, std::memory_order_release);
     }
@@ -295,6 +298,7 @@ ssize_t nc_recv(nc_socket* socket, void* data, size_t length, int flags) {
         std::min<uint64_t>(netchannel::Available(socket, consumed, length), length);
     const bool fits = ready > 0 && netchannel::CarriesBytes(socket->Flags());
     if (fits) {
+      socket->receive_pages.Reach(socket->receive_ring, consumed + ready);
       socket->receive_ring.CopyOut(consumed,
                                    {static_cast<std::byte*>(data), static_cast<size_t>(ready)});
       netchannel::PublishConsumed(socket, consumed + ready);

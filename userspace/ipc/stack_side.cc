@@ -22,8 +22,9 @@ void ReleasePages(const RingView& ring) { madvise(ring.base, ring.size, MADV_REM
 
 }  // namespace
 
-StackSide::StackSide(const RegionView& region)
+StackSide::StackSide(const RegionView& region, bool in_this_process)
     : region_(region),
+      in_this_process_(in_this_process),
       header_(region.header()),
       doorbells_(region),
       calls_(region),
@@ -72,19 +73,23 @@ void StackSide::ReleaseCall(Slot& slot) {
 }
 
 std::optional<uint32_t> StackSide::AllocateSlot() {
-  if (free_.empty()) {
+  std::vector<uint32_t>& from = warm_free_.empty() ? free_ : warm_free_;
+  if (from.empty()) {
     if (slots_.size() >= region_.socket_count()) return std::nullopt;
-    free_.push_back(static_cast<uint32_t>(slots_.size()));
+    from.push_back(static_cast<uint32_t>(slots_.size()));
     slots_.emplace_back();
   }
-  const uint32_t index = free_.back();
-  free_.pop_back();
+  const uint32_t index = from.back();
+  from.pop_back();
   Slot& slot = slots_[index];
   slot.in_use = true;
-  if (std::exchange(slot.warm, false)) --warm_;
   slot.accepts = 0;
   slot.published = PublishedState{};
   slot.told = 0;
+  slot.send_pages = RingPages(in_this_process_ ? RingPages::kAll : RingPages::kByTouch);
+  slot.receive_pages = RingPages(std::max(slot.warm_received, RingPages::kByTouch));
+  warm_ -= slot.warm_sent + slot.warm_received;
+  slot.warm_sent = slot.warm_received = 0;
   SocketSlot* shared = region_.slot(index);
   // `dirty` and `queued` stay: an entry of the slot's last life may still be in a ring.
   shared->written.store(0, std::memory_order_relaxed);
@@ -109,18 +114,21 @@ std::optional<uint32_t> StackSide::AllocateSlot() {
 void StackSide::FreeSlot(uint32_t slot) {
   if (!InUse(slot)) return;
   Slot& own = slots_[slot];
-  const uint64_t sent = region_.slot(slot)->written.load(std::memory_order_relaxed);
-  const uint64_t received = std::max(own.published.received, own.accepts);
-  own.warm = warm_ < kWarmSlots && sent <= kWarmBytes && received <= kWarmBytes;
-  if (own.warm) {
-    ++warm_;
+  const uint64_t written = region_.slot(slot)->written.load(std::memory_order_relaxed);
+  const uint64_t sent = std::min(written, ring_bytes());
+  const uint64_t received = std::min(std::max(own.published.received, own.accepts), ring_bytes());
+  const bool warm = sent + received > 0 && warm_ + sent + received <= kMaxWarm;
+  if (warm) {
+    own.warm_sent = sent;
+    own.warm_received = received;
+    warm_ += sent + received;
   } else {
     if (sent != 0) ReleasePages(region_.send_ring(slot));
     if (received != 0) ReleasePages(region_.receive_ring(slot));
   }
   ReleaseCall(own);
   own.in_use = false;
-  free_.push_back(slot);
+  (warm ? warm_free_ : free_).push_back(slot);
 }
 
 void StackSide::ClearDirty(uint32_t slot) {
@@ -130,7 +138,7 @@ void StackSide::ClearDirty(uint32_t slot) {
   FullFence();
 }
 
-Positions StackSide::ReadPositions(uint32_t slot) const {
+Positions StackSide::ReadPositions(uint32_t slot) {
   if (!InUse(slot)) return {};
   const SocketSlot* shared = region_.slot(slot);
   Positions positions;
@@ -138,6 +146,7 @@ Positions StackSide::ReadPositions(uint32_t slot) const {
   positions.consumed = shared->consumed.load(std::memory_order_acquire);
   positions.error_taken =
       slots_[slot].published.error != 0 && shared->error.load(std::memory_order_acquire) == 0;
+  slots_[slot].send_pages.Reach(region_.send_ring(slot), positions.written);
   return positions;
 }
 
@@ -181,6 +190,10 @@ bool StackSide::Publish(uint32_t slot, const PublishedState& state, bool patient
   }
   if (change.read || change.state) own.told = next.received;
   if (change.read || change.write || change.state) Notify(slot, change);
+  // For what comes next, behind the news of what has come.
+  const bool is_short = next.received <= RingPages::kByTouch;
+  const uint64_t ahead = is_short ? 0 : std::min(next.received / 2, kMostAhead);
+  own.receive_pages.Reach(region_.receive_ring(slot), next.received + ahead);
   if (StateOf(next.flags) != SlotState::kConnecting) ReleaseCall(own);
   return own.wake_owed;
 }

@@ -37,6 +37,7 @@
 #include "ipc/calls.h"
 #include "ipc/doorbell.h"
 #include "ipc/region.h"
+#include "ipc/ring_pages.h"
 #include "ipc/wait_set.h"
 
 namespace netchannel::ipc {
@@ -58,7 +59,8 @@ struct Positions {
 
 class StackSide {
  public:
-  explicit StackSide(const RegionView& region);
+  // `in_this_process`: the application is.
+  explicit StackSide(const RegionView& region, bool in_this_process = false);
 
   uint32_t socket_count() const { return region_.socket_count(); }
   uint64_t ring_bytes() const { return region_.ring_bytes(); }
@@ -86,16 +88,18 @@ class StackSide {
 
   // Slots and their rings.
   std::optional<uint32_t> AllocateSlot();
-  // Gives the rings' memory back to the kernel, unless it is little: giving it back and getting it
-  // again costs more than a short connection.
+  // Gives the rings' memory back to the kernel, unless free slots have little yet: giving it back
+  // and getting it again costs more than a connection that carries half a megabyte.
   void FreeSlot(uint32_t slot);
-  uint32_t slots_in_use() const { return static_cast<uint32_t>(slots_.size() - free_.size()); }
+  uint32_t slots_in_use() const {
+    return static_cast<uint32_t>(slots_.size() - free_.size() - warm_free_.size());
+  }
   bool InUse(uint32_t slot) const { return slot < slots_.size() && slots_[slot].in_use; }
   RingView SendRing(uint32_t slot) const { return region_.send_ring(slot); }
   RingView ReceiveRing(uint32_t slot) const { return region_.receive_ring(slot); }
 
   void ClearDirty(uint32_t slot);
-  Positions ReadPositions(uint32_t slot) const;
+  Positions ReadPositions(uint32_t slot);
 
   // Stores what differs from what was last published and wakes those who wait for it. No change: no
   // cost. `patient`: who waits for bytes may sleep on until there are enough of them, or
@@ -138,20 +142,23 @@ class StackSide {
   void Disconnect(int error);
 
  private:
-  // Free slots that keep up to 2 * kWarmBytes of memory.
-  static constexpr uint32_t kWarmSlots = 256;
-  static constexpr uint64_t kWarmBytes = 16 * 1024;
+  // Memory that free slots keep.
+  static constexpr uint64_t kMaxWarm = 8 * 1024 * 1024;
+  // A round's bytes of a socket find their pages there.
+  static constexpr uint64_t kMostAhead = 32 * 1024;
   // A reader's turn costs some 13 us beside its copy (traced: the futex call, the switches to it
   // and back), so it should have something to copy.
   static constexpr uint64_t kPatientBytes = 64 * 1024;
 
   struct Slot {
     bool in_use = false;
-    bool warm = false;              // free, with memory in its rings
+    // Bytes whose memory the rings keep while it is free.
+    uint64_t warm_sent = 0, warm_received = 0;
     uint64_t accepts = 0;           // connections pushed so far, in bytes of the ring
     uint32_t held_call = kNoIndex;  // waits for the socket to be connected
     bool wake_owed = false;         // in owed_
     uint64_t told = 0;              // bytes received of which its readers were last told
+    RingPages send_pages, receive_pages;
     PublishedState published;
   };
   struct Change {
@@ -164,15 +171,18 @@ class StackSide {
   void WakeSleepers(SocketSlot* shared);
 
   RegionView region_;
+  const bool in_this_process_;
   RegionHeader* header_;
   DoorbellConsumer doorbells_;
   CallServer calls_;
   WaitSetProducer wait_sets_;
-  std::vector<Slot> slots_;     // those that have been in use
-  std::vector<uint32_t> free_;  // of these; a stack: the slot used last is warm
+  std::vector<Slot> slots_;  // those that have been in use
+  // Free ones of these, and those of them that keep memory and are used first: stacks, for what was
+  // used last may be in the cache still.
+  std::vector<uint32_t> free_, warm_free_;
   std::vector<uint32_t> owed_;  // slots whose readers were let sleep on
   const uint64_t enough_;       // bytes: kPatientBytes, but a quarter of a ring at most
-  uint32_t warm_ = 0;
+  uint64_t warm_ = 0;           // bytes, of all free slots
 };
 
 }  // namespace netchannel::ipc

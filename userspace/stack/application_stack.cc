@@ -18,7 +18,7 @@ absl::StatusOr<std::unique_ptr<ApplicationStack>> ApplicationStack::Create(
   if (!running.ok()) return running.status();
   stack->running_ = *std::move(running);
   stack->bridge().SetClassRules(config.class_rules);
-  auto side = std::make_unique<ipc::StackSide>(stack->region_->view());
+  auto side = std::make_unique<ipc::StackSide>(stack->region_->view(), /*in_this_process=*/true);
   stack->side_ = side.get();
   stack->bridge().AddApplication(std::move(side), ApplicationInfo::Self());
   return stack;

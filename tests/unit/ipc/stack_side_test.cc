@@ -77,20 +77,56 @@ int64_t Blocks(const Region& region) {
   return info.st_blocks;
 }
 
-TEST_F(StackSideTest, AFreedSlotsMemoryGoesBack) {
-  constexpr uint64_t kBytes = 32 * 1024;
+// A slot whose rings have carried a whole lap.
+uint32_t Used(StackSide& side, const Region& region) {
+  const uint64_t bytes = side.ring_bytes();
+  const uint32_t slot = *side.AllocateSlot();
+  std::memset(side.SendRing(slot).base, 1, bytes);
+  std::memset(side.ReceiveRing(slot).base, 1, bytes);
+  region.view().slot(slot)->written.store(bytes);
+  PublishedState state;
+  state.flags = Flags(SlotState::kConnected);
+  state.received = bytes;
+  side.Publish(slot, state);
+  return slot;
+}
+
+TEST_F(StackSideTest, FreedSlotsKeepSomeMemoryAndNoMore) {
+  Region region = *Region::Create({16, 1024 * 1024});
+  StackSide side(region.view());
+  std::vector<uint32_t> slots;
+  for (int i = 0; i < 6; ++i) slots.push_back(*side.AllocateSlot());
+  for (const uint32_t slot : slots) side.FreeSlot(slot);
+  slots.clear();
+  const int64_t before = Blocks(region);  // with what describes the slots
+  for (int i = 0; i < 6; ++i) slots.push_back(Used(side, region));
+  constexpr int64_t kBlocksOfASlot = 2 * 1024 * 2;
+  EXPECT_EQ(Blocks(region) - before, 6 * kBlocksOfASlot);
+  for (const uint32_t slot : slots) side.FreeSlot(slot);
+  EXPECT_EQ(Blocks(region) - before, 4 * kBlocksOfASlot);  // 8 MiB
+  EXPECT_EQ(side.slots_in_use(), 0u);
+  // Those that keep memory are used first, however many others have come and gone.
+  for (int i = 0; i < 4; ++i) Used(side, region);
+  EXPECT_EQ(Blocks(region) - before, 4 * kBlocksOfASlot);
+  EXPECT_EQ(side.slots_in_use(), 4u);
+}
+
+TEST_F(StackSideTest, ALongStreamsPagesAreThereBeforeItsBytes) {
+  constexpr uint64_t kBytes = 512 * 1024;
   Region region = *Region::Create({16, kBytes});
   StackSide side(region.view());
   const uint32_t slot = *side.AllocateSlot();
   const int64_t before = Blocks(region);
-  std::memset(side.SendRing(slot).base, 1, kBytes);
-  std::memset(side.ReceiveRing(slot).base, 1, kBytes);
-  region.view().slot(slot)->written.store(kBytes);
-  state_.received = kBytes;
+  state_.received = 16 * 1024;
   side.Publish(slot, state_);
-  EXPECT_EQ(Blocks(region) - before, 128);
-  side.FreeSlot(slot);
   EXPECT_EQ(Blocks(region), before);
+  // From 16 to 32 KiB.
+  state_.received = 17 * 1024;
+  side.Publish(slot, state_);
+  EXPECT_EQ(Blocks(region) - before, 32);
+  region.view().slot(slot)->written.store(33 * 1024);
+  side.ReadPositions(slot);
+  EXPECT_EQ(Blocks(region) - before, 32 + 2 * 20);
 }
 
 TEST_F(StackSideTest, AShortConnectionsMemoryIsUsedAgain) {
