@@ -72,6 +72,18 @@ void StackSide::ReleaseCall(Slot& slot) {
   calls_.Release(std::exchange(slot.held_call, kNoIndex));
 }
 
+void StackSide::PrepareSlots(uint64_t bytes) {
+  while (warm_ + 2 * ring_bytes() <= bytes && slots_.size() < region_.socket_count()) {
+    const auto index = static_cast<uint32_t>(slots_.size());
+    RingPages(0).Reach(region_.send_ring(index), ring_bytes());
+    RingPages(0).Reach(region_.receive_ring(index), ring_bytes());
+    Slot& slot = slots_.emplace_back();
+    slot.warm_sent = slot.warm_received = ring_bytes();
+    warm_ += slot.warm();
+    warm_free_.push_back(index);
+  }
+}
+
 std::optional<uint32_t> StackSide::AllocateSlot() {
   std::vector<uint32_t>& from = warm_free_.empty() ? free_ : warm_free_;
   if (from.empty()) {
@@ -88,8 +100,7 @@ std::optional<uint32_t> StackSide::AllocateSlot() {
   slot.told = 0;
   slot.send_pages = RingPages(in_this_process_ ? RingPages::kAll : RingPages::kByTouch);
   slot.receive_pages = RingPages(std::max(slot.warm_received, RingPages::kByTouch));
-  warm_ -= slot.warm_sent + slot.warm_received;
-  slot.warm_sent = slot.warm_received = 0;
+  warm_ -= slot.warm();
   SocketSlot* shared = region_.slot(index);
   // `dirty` and `queued` stay: an entry of the slot's last life may still be in a ring.
   shared->written.store(0, std::memory_order_relaxed);
@@ -115,16 +126,16 @@ void StackSide::FreeSlot(uint32_t slot) {
   if (!InUse(slot)) return;
   Slot& own = slots_[slot];
   const uint64_t written = region_.slot(slot)->written.load(std::memory_order_relaxed);
-  const uint64_t sent = std::min(written, ring_bytes());
-  const uint64_t received = std::min(std::max(own.published.received, own.accepts), ring_bytes());
-  const bool warm = sent + received > 0 && warm_ + sent + received <= kMaxWarm;
+  const uint64_t received = std::max(own.published.received, own.accepts);
+  own.warm_sent = std::max(own.warm_sent, std::min(written, ring_bytes()));
+  own.warm_received = std::max(own.warm_received, std::min(received, ring_bytes()));
+  const bool warm = own.warm() > 0 && warm_ + own.warm() <= kMaxWarm;
   if (warm) {
-    own.warm_sent = sent;
-    own.warm_received = received;
-    warm_ += sent + received;
+    warm_ += own.warm();
   } else {
-    if (sent != 0) ReleasePages(region_.send_ring(slot));
-    if (received != 0) ReleasePages(region_.receive_ring(slot));
+    if (own.warm_sent != 0) ReleasePages(region_.send_ring(slot));
+    if (own.warm_received != 0) ReleasePages(region_.receive_ring(slot));
+    own.warm_sent = own.warm_received = 0;
   }
   ReleaseCall(own);
   own.in_use = false;

@@ -86,7 +86,9 @@ class StackSide {
   // connecting no more, or is freed.
   void HoldCall(uint32_t index, int error, uint32_t socket);
 
-  // Slots and their rings.
+  // Slots and their rings. PrepareSlots: the next sockets have the memory of their rings from the
+  // beginning, as many as `bytes` are enough for. For a new region.
+  void PrepareSlots(uint64_t bytes);
   std::optional<uint32_t> AllocateSlot();
   // Gives the rings' memory back to the kernel, unless free slots have little yet: giving it back
   // and getting it again costs more than a connection that carries half a megabyte.
@@ -152,8 +154,9 @@ class StackSide {
 
   struct Slot {
     bool in_use = false;
-    // Bytes whose memory the rings keep while it is free.
+    // Of its rings, what has memory from the slot's lives up to the last one.
     uint64_t warm_sent = 0, warm_received = 0;
+    uint64_t warm() const { return warm_sent + warm_received; }
     uint64_t accepts = 0;           // connections pushed so far, in bytes of the ring
     uint32_t held_call = kNoIndex;  // waits for the socket to be connected
     bool wake_owed = false;         // in owed_

@@ -106,9 +106,30 @@ TEST_F(StackSideTest, FreedSlotsKeepSomeMemoryAndNoMore) {
   EXPECT_EQ(Blocks(region) - before, 4 * kBlocksOfASlot);  // 8 MiB
   EXPECT_EQ(side.slots_in_use(), 0u);
   // Those that keep memory are used first, however many others have come and gone.
-  for (int i = 0; i < 4; ++i) Used(side, region);
+  for (int i = 0; i < 4; ++i) slots[static_cast<size_t>(i)] = Used(side, region);
   EXPECT_EQ(Blocks(region) - before, 4 * kBlocksOfASlot);
   EXPECT_EQ(side.slots_in_use(), 4u);
+  for (int i = 0; i < 4; ++i) side.FreeSlot(slots[static_cast<size_t>(i)]);
+  // A short life gives no memory back, so it counts on.
+  for (int i = 0; i < 4; ++i) slots[static_cast<size_t>(i)] = *side.AllocateSlot();
+  for (int i = 0; i < 4; ++i) side.FreeSlot(slots[static_cast<size_t>(i)]);
+  slots.clear();
+  for (int i = 0; i < 6; ++i) slots.push_back(Used(side, region));
+  for (const uint32_t slot : slots) side.FreeSlot(slot);
+  EXPECT_EQ(Blocks(region) - before, 4 * kBlocksOfASlot);
+}
+
+TEST_F(StackSideTest, PreparedSlotsHaveTheirMemory) {
+  Region region = *Region::Create({16, 512 * 1024});
+  StackSide side(region.view());
+  const int64_t before = Blocks(region);
+  side.PrepareSlots(2 * 1024 * 1024 + 1);
+  EXPECT_EQ(Blocks(region) - before, 2 * 2 * 1024);
+  EXPECT_EQ(side.slots_in_use(), 0u);
+  side.AllocateSlot();
+  side.AllocateSlot();
+  side.AllocateSlot();
+  EXPECT_EQ(side.slots_in_use(), 3u);
 }
 
 TEST_F(StackSideTest, ALongStreamsPagesAreThereBeforeItsBytes) {
