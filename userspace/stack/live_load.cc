@@ -19,16 +19,16 @@ void LiveLoad::Sample(Time now, absl::Span<LaneLoad> lanes) {
   const double stack = Share(stack_busy_ - last_stack_busy_, period);
   last_stack_busy_ = stack_busy_;
   ReadCoresIfDue(now);
-  last_cpu_.resize(lanes.size());
+  last_busy_.resize(lanes.size());
   for (size_t i = 0; i < lanes.size(); ++i) {
     const xdp::ChannelThread* thread = device_->xdp_lanes()[i]->thread();
     if (thread == nullptr) {
       lanes[i].cpu = stack;
       continue;
     }
-    const Duration used = thread->cpu_time();
-    lanes[i].cpu = Share(used - last_cpu_[i], period);
-    last_cpu_[i] = used;
+    const Duration busy = thread->busy_time(now);
+    lanes[i].cpu = Share(busy - last_busy_[i], period);
+    last_busy_[i] = busy;
     const auto cpu = thread->cpu();
     lanes[i].core = cpu && *cpu < cores_.size() ? cores_[*cpu] : 0;
   }

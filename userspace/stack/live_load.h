@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How busy what serves the lanes is: of a lane with a channel thread that thread's CPU time, of the
-// others' the time that the stack's rounds took. Of a thread that has a core of its own, also how
-// busy that core is, interrupts included.
-//
-// The CPU clocks of threads are read at each Sample (a system call a thread), /proc/stat every
-// kStatPeriod only.
+// How busy what serves the lanes is: of a lane with a channel thread the time for which that had
+// something to send, of the others the time that the stack's rounds took. Of a thread that has a
+// core of its own, also how busy that core is, interrupts included: /proc/stat, every kStatPeriod.
 //
 // Owner: LiveInterface. Thread: the one that holds the host's lease. Errors: none; what is not
 // known is 0.
@@ -38,7 +35,7 @@ class LiveLoad final : public LoadSource {
   const XdpDevice* const device_;
   Time last_;
   Duration stack_busy_, last_stack_busy_;
-  std::vector<Duration> last_cpu_;  // by lane: of its thread
+  std::vector<Duration> last_busy_;  // by lane: of its thread
   Time next_stat_;
   std::vector<CpuTicks> ticks_;
   std::vector<double> cores_;  // by CPU: share that was busy between the last two looks

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <cstdio>
@@ -74,6 +75,12 @@ Duration ChannelThread::cpu_time() const {
   return Duration::Nanos(used.tv_sec * 1'000'000'000 + used.tv_nsec);
 }
 
+Duration ChannelThread::busy_time(Time now) const {
+  const int64_t busy = busy_.load(std::memory_order_relaxed);
+  const int64_t since = busy_since_.load(std::memory_order_relaxed);
+  return Duration::Nanos(busy + (since != 0 ? std::max<int64_t>(now.nanos() - since, 0) : 0));
+}
+
 void ChannelThread::Main(uint32_t number) {
   tid_ = static_cast<pid_t>(syscall(SYS_gettid));
   char name[16];  // the kernel's limit
@@ -102,6 +109,15 @@ uint32_t ChannelThread::WaitForWork() {
 }
 
 void ChannelThread::Send(uint32_t due) {
+  const Time begin = MonotonicNow();
+  busy_since_.store(begin.nanos(), std::memory_order_relaxed);
+  SendLocked(due);
+  const Duration took = MonotonicNow() - begin;
+  busy_.store(busy_.load(std::memory_order_relaxed) + took.nanos(), std::memory_order_relaxed);
+  busy_since_.store(0, std::memory_order_relaxed);
+}
+
+void ChannelThread::SendLocked(uint32_t due) {
   const std::lock_guard<std::mutex> hold(mutex_);
   for (uint32_t left = due; left != 0; left &= left - 1) {
     const auto index = static_cast<uint32_t>(std::countr_zero(left));

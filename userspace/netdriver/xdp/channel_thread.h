@@ -58,6 +58,11 @@ class ChannelThread {
 
   // CPU time since the beginning: a system call.
   Duration cpu_time() const;
+  // Time that it has had something to send for, since the beginning. What it could not take more
+  // for: also while it waits for a core or has used up its share of one (a cgroup's quota), which
+  // CPU time leaves out, and not while it spins without work. A read in the very moment in which it
+  // becomes idle may be wrong by what it was busy for last.
+  Duration busy_time(Time now) const;
   std::optional<uint32_t> cpu() const { return cpu_; }
   pid_t tid() const { return tid_.load(std::memory_order_relaxed); }
 
@@ -74,11 +79,14 @@ class ChannelThread {
   void Main(uint32_t number);
   uint32_t WaitForWork();
   void Send(uint32_t due);
+  void SendLocked(uint32_t due);
 
   const std::optional<uint32_t> cpu_;
   const Duration spin_;
-  std::atomic<uint32_t> due_{0};      // places with something in their ring, and kStop
-  std::atomic<uint32_t> refused_{0};  // written by the thread
+  std::atomic<uint32_t> due_{0};        // places with something in their ring, and kStop
+  std::atomic<uint32_t> refused_{0};    // written by the thread, as the two below
+  std::atomic<int64_t> busy_{0};        // ns, up to when it last had nothing
+  std::atomic<int64_t> busy_since_{0};  // ns; 0: it has nothing
   std::atomic<pid_t> tid_{0};
   std::mutex mutex_;                       // held while a socket is used
   std::array<Place, kMaxSockets> places_;  // under mutex_
