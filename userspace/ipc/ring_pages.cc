@@ -9,11 +9,10 @@
 namespace netchannel::ipc {
 
 void RingPages::Extend(const RingView& ring, StreamOffset end) {
-  constexpr StreamOffset kPage = 4096;
   // `end` is the application's word.
   const StreamOffset wanted = std::min<StreamOffset>(std::max(end, present_ + kAhead), ring.size);
-  const StreamOffset from = present_ & ~(kPage - 1);
-  const StreamOffset to = (wanted + kPage - 1) & ~(kPage - 1);
+  const StreamOffset from = present_ & ~(kPageBytes - 1);
+  const StreamOffset to = (wanted + kPageBytes - 1) & ~(kPageBytes - 1);
   if (from < to) {
     const int saved = errno;
     madvise(ring.base + from, to - from, MADV_POPULATE_WRITE);

@@ -39,6 +39,7 @@ class RingPages {
  private:
   // Larger pieces cost less a page, and hold a message up for longer.
   static constexpr ByteCount kAhead = 16 * 1024;
+  static constexpr ByteCount kPageBytes = 4096;
 
   void Extend(const RingView& ring, StreamOffset end);
 

@@ -2,6 +2,7 @@
 #include "netscheduler/scaling_policy.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace netchannel {
 namespace {
@@ -48,7 +49,7 @@ class AdaptivePolicy final : public ScalingPolicy, private AdaptiveScaling {
     state.pressed = 0;
     state.recent = 0;
     if (sample.open >= sample.most || state.hold > 0) return ScalingStep::kStay;
-    state.trial = kSettle + kTrial;
+    state.trial = kSettle + kTries * kTrial;
     state.taken_before = before;
     state.taken_during = 0;
     return ScalingStep::kGrow;
@@ -62,13 +63,16 @@ class AdaptivePolicy final : public ScalingPolicy, private AdaptiveScaling {
   }
 
   static ScalingStep OnTrial(const ScalingSample& sample, ScalingState& state) {
-    if (--state.trial < kTrial) state.taken_during += sample.taken;
-    if (state.trial > 0) return ScalingStep::kStay;
-    const double gain = static_cast<double>(state.taken_during);
+    if (--state.trial >= kTries * kTrial) return ScalingStep::kStay;
+    state.taken_during += sample.taken;
+    if (state.trial % kTrial != 0) return ScalingStep::kStay;
+    const double gain = static_cast<double>(std::exchange(state.taken_during, 0));
     if (gain >= kGain * static_cast<double>(state.taken_before)) {
+      state.trial = 0;
       state.next_hold = 0;
       return ScalingStep::kStay;
     }
+    if (state.trial > 0) return ScalingStep::kStay;
     state.next_hold =
         state.next_hold == 0
             ? kFirstHold

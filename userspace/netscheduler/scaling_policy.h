@@ -40,10 +40,10 @@ enum class ScalingStep : uint8_t { kStay, kGrow, kShrink };
 struct ScalingState {
   uint16_t pressed = 0;        // periods in a row that asked for more
   uint16_t relaxed = 0;        // that could do with less
-  uint16_t trial = 0;          // periods left of the trial of a channel; 0: none
+  uint16_t trial = 0;          // periods left of the trial of a channel at most; 0: none
   uint16_t hold = 0;           // periods without a new trial
   uint16_t next_hold = 0;      // after the next vain trial; 0: the first
-  ByteCount taken_before = 0;  // in as many periods as a trial has, before it
+  ByteCount taken_before = 0;  // in as many periods as a try has, before the trial
   ByteCount taken_during = 0;
   ByteCount recent = 0;  // of the periods that pressed
 };
@@ -58,10 +58,13 @@ class ScalingPolicy {
 
 // Of a period of ChannelScaler::kPeriod each.
 struct AdaptiveScaling {
-  static constexpr uint16_t kPressed = 8;    // before a trial
-  static constexpr uint16_t kTrial = 8;      // its length: the new channel's window opens meanwhile
-  static constexpr uint16_t kSettle = 8;     // periods of a trial that do not count yet
-  static constexpr uint16_t kRelaxed = 100;  // before a channel goes: ten times as slow as it came
+  static constexpr uint16_t kPressed = 8;  // before a trial
+  static constexpr uint16_t kSettle = 8;   // periods of a trial that do not count yet
+  static constexpr uint16_t kTrial = 8;    // then so many must bring the gain
+  // Or the next so many, and so on: where the channels' own queues make round trips long, the new
+  // channel's window takes some hundred milliseconds to open.
+  static constexpr uint16_t kTries = 5;
+  static constexpr uint16_t kRelaxed = 100;   // before a channel goes: ten times as slow as it came
   static constexpr uint16_t kFirstHold = 50;  // after a vain trial, doubling
   static constexpr uint16_t kMaxHold = 6400;
   // A thread or queue that is busy for this share cannot take much more.

@@ -87,6 +87,20 @@ TEST(AdaptiveScaling, ABurstGrowsNothing) {
   EXPECT_EQ(model.grown, 0);
 }
 
+// A window that opens within 300 ms: the first tries see nothing of it.
+TEST(AdaptiveScaling, AChannelThatIsSlowToComeStays) {
+  int periods_with_two = 0;
+  Model model(
+      [&](uint32_t channels) {
+        periods_with_two += channels == 2 ? 1 : 0;
+        return periods_with_two > 30 ? Linear(channels) : Linear(1);
+      },
+      2);
+  model.Run(AdaptiveScaling::kPressed + 100, 5'000'000);
+  EXPECT_EQ(model.open, 2u);
+  EXPECT_EQ(model.shrunk, 0);
+}
+
 // Waiting for the network, not for us.
 TEST(AdaptiveScaling, ABacklogWithIdleThreadsGrowsNothing) {
   Model model(Linear, 8, 0.4);
