@@ -90,7 +90,7 @@ class Runner {
   // come no more. A look interrupts the thread that runs the stack on the same core: while they
   // come often its period doubles, and from kMaxSleep on they put the StandbyTimer off instead.
   static constexpr Duration kStandbyPeriod = Duration::Millis(1);
-  static constexpr uint32_t kBusyCalls = 16;  // Lends and Wakes between two looks
+  static constexpr uint32_t kBusyCalls = StandbyTimer::kOften;  // between two looks
   // A sender that comes back this soon after the round that its message took, so many times in a
   // row, does nothing but send: a round a message (1 us and more) is what it waits for. From then
   // on it rings once in kFlushBytes (ipc/abi.h), until it pauses.

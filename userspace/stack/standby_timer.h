@@ -23,6 +23,8 @@ class StandbyTimer {
   // From the last call on at most, to when it goes off.
   static constexpr Duration kPatience = Duration::Millis(20);
 
+  static constexpr uint32_t kOften = 16;  // calls
+
   explicit StandbyTimer(Duration patience = kPatience);
   bool usable() const { return timer_.valid() && wake_.valid(); }
 
@@ -39,7 +41,6 @@ class StandbyTimer {
 
  private:
   static constexpr int64_t kNever = Time::Infinite().nanos();
-  static constexpr uint32_t kOften = 16;
 
   void PutOffIfOften(Time now, uint32_t calls);
   void Arm(Time when);
