@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -109,6 +110,14 @@ bool CutOneConnection(const Process& process) {
   return false;
 }
 
+// How many channels of a stack's one session have their connection.
+int64_t ConnectedChannels(const Json& status) {
+  if (!status.is_object() || status["sessions"].empty()) return 0;
+  const Json& channels = status["sessions"][0]["channels"];
+  return std::count_if(channels.begin(), channels.end(),
+                       [](const Json& one) { return one.value("state", "") != "failed"; });
+}
+
 TEST_F(TcpChannelsTest, ConnectionsThatAreCutMidwayLoseNothing) {
   ASSERT_NO_FATAL_FAILURE(MakeLink(1500));
   const std::string sent = MakeFile("sent", 256 * kMiB);
@@ -117,7 +126,9 @@ TEST_F(TcpChannelsTest, ConnectionsThatAreCutMidwayLoseNothing) {
   ASSERT_TRUE(receiver.WaitForOutput("ready\n")) << receiver.err();
   Process sender =
       Start(kA, {"copy", "send", sent}, Join(several, {"--connect", NamespacePair::Address(kB)}));
-  // Of 8 connections, some more than once.
+  // Not before there is another one: a session whose last connection is cut is over.
+  ASSERT_TRUE(Eventually(sender, [&] { return ConnectedChannels(StatusOf(kA)) == 8; }))
+      << sender.err() << StatusOf(kA);
   int cut = 0;
   EXPECT_TRUE(Eventually(sender, [&] {
     if (cut < 3 && sender.running() && CutOneConnection(sender)) ++cut;
