@@ -229,8 +229,11 @@ nc_socket::nc_socket(nc_stack* from, std::shared_ptr<netchannel::Attachment> reg
       short_copy(std::min(netchannel::kCopyStep, home->longest_unsplit())),
       send_ring(home->region.send_ring(its_index)),
       receive_ring(home->region.receive_ring(its_index)) {
-  if (!home->shareable())
-    receive_pages = netchannel::ipc::RingPages(netchannel::ipc::RingPages::kAll);
+  using netchannel::ipc::RingPages;
+  // Who takes a stream over has missed what came before: that comes by touching, not all at once.
+  send_pages = RingPages(std::max(RingPages::kByTouch, slot->written.load()));
+  receive_pages = RingPages(home->shareable() ? std::max(RingPages::kByTouch, slot->consumed.load())
+                                              : RingPages::kAll);
   std::atomic<uint32_t>& seen = home->header->slots_seen;
   for (uint32_t known = seen.load(std::memory_order_relaxed);
        known <= index && !seen.compare_exchange_weak(known, index + 1);) {

@@ -260,6 +260,7 @@ void ControlServer::Tend(Time now) {
   parts_.accounts->EndLook();
   std::vector<uid_t> excessive;
   for (const auto& [number, region] : regions_) {
+    if (parts_.accounts->TooMuch(region->user)) region->side->ReleaseFreeSlots();
     if (parts_.accounts->FarTooMuch(region->user)) excessive.push_back(region->user);
   }
   std::sort(excessive.begin(), excessive.end());

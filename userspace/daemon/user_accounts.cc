@@ -32,6 +32,11 @@ void UserAccounts::EndLook() {
   }
 }
 
+bool UserAccounts::TooMuch(uid_t uid) const {
+  const auto found = users_.find(uid);
+  return found != users_.end() && found->second.account.out_of_memory;
+}
+
 bool UserAccounts::FarTooMuch(uid_t uid) const {
   const auto found = users_.find(uid);
   return found != users_.end() && found->second.memory_bytes / 2 > limits_.memory_bytes;

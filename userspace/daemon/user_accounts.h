@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What each user's applications use, and may: sockets at once, and memory of their regions. Above
-// the limit of memory a user gets no more sockets and applications until some is given back; above
+// the limit of memory a user gets no more sockets and applications until some is given back, which
+// what his applications keep for their next sockets is at once; above
 // twice the limit (an application can touch pages without asking anyone) its largest application is
 // to be evicted.
 //
@@ -35,6 +36,7 @@ class UserAccounts {
   void BeginLook();
   void AddMemory(uid_t user, uint64_t bytes);
   void EndLook();
+  bool TooMuch(uid_t user) const;
   bool FarTooMuch(uid_t user) const;
 
  private:

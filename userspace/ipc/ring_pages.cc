@@ -9,7 +9,7 @@
 namespace netchannel::ipc {
 
 void RingPages::Extend(const RingView& ring, StreamOffset end) {
-  // `end` is the application's word.
+  // `end` may be anything: it is an application's word.
   const StreamOffset wanted = std::min<StreamOffset>(std::max(end, present_ + kAhead), ring.size);
   const StreamOffset from = present_ & ~(kPageBytes - 1);
   const StreamOffset to = (wanted + kPageBytes - 1) & ~(kPageBytes - 1);

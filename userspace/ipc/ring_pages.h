@@ -15,6 +15,8 @@
 // out of memory) comes by touching.
 #pragma once
 
+#include <algorithm>
+
 #include "base/ring_view.h"
 #include "base/units.h"
 
@@ -23,6 +25,9 @@ namespace netchannel::ipc {
 class RingPages {
  public:
   static constexpr ByteCount kByTouch = 16 * 1024;
+  // Larger pieces cost less a page, and hold a message up for longer.
+  static constexpr ByteCount kAhead = 16 * 1024;
+  static constexpr ByteCount kPageBytes = 4096;
 
   static constexpr StreamOffset kAll = ~StreamOffset{0};
 
@@ -35,11 +40,14 @@ class RingPages {
     if (end > present_) [[unlikely]]
       Extend(ring, end);
   }
+  // The same where `end` is another one's word, who may have touched nothing: some of it at a time.
+  void Approach(const RingView& ring, StreamOffset end) {
+    if (end > present_) [[unlikely]]
+      Extend(ring, std::min(end, present_ + kMostAtOnce));
+  }
 
  private:
-  // Larger pieces cost less a page, and hold a message up for longer.
-  static constexpr ByteCount kAhead = 16 * 1024;
-  static constexpr ByteCount kPageBytes = 4096;
+  static constexpr ByteCount kMostAtOnce = 32 * 1024;
 
   void Extend(const RingView& ring, StreamOffset end);
 

@@ -122,20 +122,41 @@ std::optional<uint32_t> StackSide::AllocateSlot() {
   return index;
 }
 
+// What a ring has when its stream has come to `position`: whole pages, and what both sides have
+// asked for ahead of it (Publish, RingPages).
+uint64_t StackSide::MemoryAt(uint64_t position) const {
+  if (position >= ring_bytes()) return ring_bytes();
+  const uint64_t pages = (position + RingPages::kPageBytes - 1) & ~(RingPages::kPageBytes - 1);
+  const uint64_t ahead = position > RingPages::kByTouch ? kMostAhead + RingPages::kAhead : 0;
+  return std::min(pages + ahead, ring_bytes());
+}
+
+void StackSide::ReleaseMemory(uint32_t slot) {
+  Slot& own = slots_[slot];
+  if (own.warm_sent != 0) ReleasePages(region_.send_ring(slot));
+  if (own.warm_received != 0) ReleasePages(region_.receive_ring(slot));
+  own.warm_sent = own.warm_received = 0;
+}
+
+void StackSide::ReleaseFreeSlots() {
+  for (const uint32_t slot : warm_free_) ReleaseMemory(slot);
+  free_.insert(free_.end(), warm_free_.begin(), warm_free_.end());
+  warm_free_.clear();
+  warm_ = 0;
+}
+
 void StackSide::FreeSlot(uint32_t slot) {
   if (!InUse(slot)) return;
   Slot& own = slots_[slot];
   const uint64_t written = region_.slot(slot)->written.load(std::memory_order_relaxed);
   const uint64_t received = std::max(own.published.received, own.accepts);
-  own.warm_sent = std::max(own.warm_sent, std::min(written, ring_bytes()));
-  own.warm_received = std::max(own.warm_received, std::min(received, ring_bytes()));
+  own.warm_sent = std::max(own.warm_sent, MemoryAt(written));
+  own.warm_received = std::max(own.warm_received, MemoryAt(received));
   const bool warm = own.warm() > 0 && warm_ + own.warm() <= kMaxWarm;
   if (warm) {
     warm_ += own.warm();
   } else {
-    if (own.warm_sent != 0) ReleasePages(region_.send_ring(slot));
-    if (own.warm_received != 0) ReleasePages(region_.receive_ring(slot));
-    own.warm_sent = own.warm_received = 0;
+    ReleaseMemory(slot);
   }
   ReleaseCall(own);
   own.in_use = false;
@@ -157,7 +178,9 @@ Positions StackSide::ReadPositions(uint32_t slot) {
   positions.consumed = shared->consumed.load(std::memory_order_acquire);
   positions.error_taken =
       slots_[slot].published.error != 0 && shared->error.load(std::memory_order_acquire) == 0;
-  slots_[slot].send_pages.Reach(region_.send_ring(slot), positions.written);
+  if (StateOf(slots_[slot].published.flags) == SlotState::kConnected) {
+    slots_[slot].send_pages.Approach(region_.send_ring(slot), positions.written);
+  }
   return positions;
 }
 

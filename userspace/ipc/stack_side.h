@@ -93,6 +93,8 @@ class StackSide {
   // Gives the rings' memory back to the kernel, unless free slots have little yet: giving it back
   // and getting it again costs more than a connection that carries half a megabyte.
   void FreeSlot(uint32_t slot);
+  // Gives the memory of free slots back, too: the application's user has too much.
+  void ReleaseFreeSlots();
   uint32_t slots_in_use() const {
     return static_cast<uint32_t>(slots_.size() - free_.size() - warm_free_.size());
   }
@@ -154,7 +156,7 @@ class StackSide {
 
   struct Slot {
     bool in_use = false;
-    // Of its rings, what has memory from the slot's lives up to the last one.
+    // Of its rings, what has memory from the slot's lives up to the last one, in bytes.
     uint64_t warm_sent = 0, warm_received = 0;
     uint64_t warm() const { return warm_sent + warm_received; }
     uint64_t accepts = 0;           // connections pushed so far, in bytes of the ring
@@ -170,6 +172,8 @@ class StackSide {
   };
   Change Store(SocketSlot* shared, const PublishedState& before, const PublishedState& after);
   void Notify(uint32_t slot, const Change& change);
+  uint64_t MemoryAt(uint64_t position) const;
+  void ReleaseMemory(uint32_t slot);
   void ReleaseCall(Slot& slot);
   void WakeSleepers(SocketSlot* shared);
 

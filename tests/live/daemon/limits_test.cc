@@ -11,7 +11,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <string>
+#include <vector>
 
 #include "daemon_fixture.h"
 
@@ -56,6 +58,44 @@ TEST_F(LimitsTest, TooManyApplicationsOfAUserAreRefusedByTheKeysName) {
     return third != nullptr;
   })) << nc_last_error();
   if (third != nullptr) stacks_.push_back(third);
+}
+
+// Ten connections that have filled their buffers, one after the other's bytes, closed together.
+void UseMuchMemory(nc_stack* from, nc_socket* listener, const sockaddr_in& address) {
+  constexpr size_t kBytes = 512 * 1024;
+  std::vector<char> bytes(kBytes), read(kBytes);
+  std::vector<nc_socket*> all;
+  for (int i = 0; i < 10; ++i) {
+    nc_socket* const client = nc_socket_create(from, 0);
+    ASSERT_NE(client, nullptr) << std::strerror(errno);
+    all.push_back(client);
+    ASSERT_EQ(nc_connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0)
+        << std::strerror(errno);
+    nc_socket* const server = nc_accept(listener, nullptr, nullptr, 0);
+    ASSERT_NE(server, nullptr) << std::strerror(errno);
+    all.push_back(server);
+    ASSERT_EQ(nc_send(client, bytes.data(), kBytes, 0), static_cast<ssize_t>(kBytes));
+    ASSERT_EQ(nc_recv(server, read.data(), kBytes, MSG_WAITALL), static_cast<ssize_t>(kBytes));
+  }
+  for (nc_socket* const socket : all) nc_close(socket);
+}
+
+TEST_F(LimitsTest, MemoryThatIsKeptForTheNextSocketsDoesNotCountAgainstThem) {
+  ASSERT_NO_FATAL_FAILURE(StartDaemons({"daemon.user_memory_mib=16"}));
+  const uint64_t before = UsageOf(kA).shared_kib;
+  nc_socket* const listener = nc_socket_create(Connect(kB), 0);
+  const sockaddr_in address = AddressOf(kB);
+  ASSERT_EQ(nc_bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_EQ(nc_listen(listener, 8), 0);
+  // Each keeps 5 MiB.
+  nc_stack* last = nullptr;
+  for (int i = 0; i < 4; ++i) {
+    last = Connect(kA);
+    ASSERT_NO_FATAL_FAILURE(UseMuchMemory(last, listener, address));
+  }
+  constexpr uint64_t kKib = 4 * 1024;
+  EXPECT_TRUE(Eventually(daemons_[kA], [&] { return UsageOf(kA).shared_kib < before + kKib; }));
+  EXPECT_TRUE(Eventually(daemons_[kA], [&] { return nc_socket_create(last, 0) != nullptr; }));
 }
 
 // What a process of kStranger and `group` hears from the daemon at a: empty, or the refusal.

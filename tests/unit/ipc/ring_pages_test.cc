@@ -50,6 +50,18 @@ TEST_F(RingPagesTest, APieceOfThemIsThereBeforeItIsUsed) {
   EXPECT_EQ(PresentKib(), 48u);
 }
 
+TEST_F(RingPagesTest, AnothersWordGetsSomeOfThemAtATime) {
+  ring().CopyIn(0, std::vector<std::byte>(RingPages::kByTouch));
+  pages_.Approach(ring(), RingPages::kByTouch);
+  EXPECT_EQ(PresentKib(), 16u);
+  pages_.Approach(ring(), ~StreamOffset{0});
+  EXPECT_EQ(PresentKib(), 48u);
+  pages_.Approach(ring(), ~StreamOffset{0});
+  EXPECT_EQ(PresentKib(), 80u);
+  pages_.Approach(ring(), 81 * kKib);
+  EXPECT_EQ(PresentKib(), 96u);
+}
+
 TEST_F(RingPagesTest, WhoHasThemOfTheOtherSideAsksForNothing) {
   pages_ = RingPages(RingPages::kAll);
   pages_.Reach(ring(), kRing);

@@ -119,6 +119,46 @@ TEST_F(StackSideTest, FreedSlotsKeepSomeMemoryAndNoMore) {
   EXPECT_EQ(Blocks(region) - before, 4 * kBlocksOfASlot);
 }
 
+// A byte has a page to itself.
+TEST_F(StackSideTest, FreedSlotsOfShortStreamsKeepNoMore) {
+  constexpr uint32_t kSlots = 2048;
+  constexpr int64_t kMostKept = 8 * 1024 * 2;  // blocks
+  Region region = *Region::Create({kSlots, 16 * 1024});
+  StackSide side(region.view());
+  for (uint32_t i = 0; i < kSlots; ++i) side.AllocateSlot();
+  const int64_t before = Blocks(region);
+  for (uint32_t slot = 0; slot < kSlots; ++slot) {
+    side.SendRing(slot).base[0] = side.ReceiveRing(slot).base[0] = std::byte{1};
+    region.view().slot(slot)->written.store(1);
+    PublishedState state;
+    state.flags = Flags(SlotState::kConnected);
+    state.received = 1;
+    side.Publish(slot, state);
+  }
+  EXPECT_EQ(Blocks(region) - before, 2 * kMostKept);
+  for (uint32_t slot = 0; slot < kSlots; ++slot) side.FreeSlot(slot);
+  EXPECT_EQ(Blocks(region) - before, kMostKept);
+}
+
+TEST_F(StackSideTest, WhatFreeSlotsKeepIsGivenBackWhenAsked) {
+  Region region = *Region::Create({16, 1024 * 1024});
+  StackSide side(region.view());
+  std::vector<uint32_t> slots;
+  for (int i = 0; i < 4; ++i) slots.push_back(*side.AllocateSlot());
+  for (const uint32_t slot : slots) side.FreeSlot(slot);
+  const int64_t before = Blocks(region);
+  for (int i = 0; i < 3; ++i) slots[static_cast<size_t>(i)] = Used(side, region);
+  side.FreeSlot(slots[0]);
+  side.FreeSlot(slots[1]);
+  constexpr int64_t kBlocksOfASlot = 2 * 1024 * 2;
+  EXPECT_EQ(Blocks(region) - before, 3 * kBlocksOfASlot);
+  side.ReleaseFreeSlots();
+  EXPECT_EQ(Blocks(region) - before, kBlocksOfASlot) << "but those in use";
+  EXPECT_EQ(side.slots_in_use(), 1u);
+  for (int i = 0; i < 15; ++i) EXPECT_TRUE(side.AllocateSlot().has_value());
+  EXPECT_FALSE(side.AllocateSlot().has_value()) << "none is there twice";
+}
+
 TEST_F(StackSideTest, PreparedSlotsHaveTheirMemory) {
   Region region = *Region::Create({16, 512 * 1024});
   StackSide side(region.view());
@@ -147,7 +187,27 @@ TEST_F(StackSideTest, ALongStreamsPagesAreThereBeforeItsBytes) {
   EXPECT_EQ(Blocks(region) - before, 32);
   region.view().slot(slot)->written.store(33 * 1024);
   side.ReadPositions(slot);
+  EXPECT_EQ(Blocks(region) - before, 32);  // it is not said to be connected
+  state_.flags = Flags(SlotState::kConnected);
+  side.Publish(slot, state_);
+  side.ReadPositions(slot);
   EXPECT_EQ(Blocks(region) - before, 32 + 2 * 20);
+}
+
+// An application that says it has written a whole ring, and has not.
+TEST_F(StackSideTest, AWrittenPositionThatIsALieCostsLittleMemoryATime) {
+  constexpr uint64_t kBytes = 512 * 1024;
+  Region region = *Region::Create({16, kBytes});
+  StackSide side(region.view());
+  const uint32_t slot = *side.AllocateSlot();
+  const int64_t before = Blocks(region);
+  region.view().slot(slot)->written.store(~uint64_t{0});
+  side.ReadPositions(slot);
+  EXPECT_EQ(Blocks(region), before);
+  state_.flags = Flags(SlotState::kConnected);
+  side.Publish(slot, state_);
+  side.ReadPositions(slot);
+  EXPECT_LE(Blocks(region) - before, 2 * 32);
 }
 
 TEST_F(StackSideTest, AShortConnectionsMemoryIsUsedAgain) {
