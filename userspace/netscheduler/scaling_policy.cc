@@ -52,6 +52,7 @@ class AdaptivePolicy final : public ScalingPolicy, private AdaptiveScaling {
     state.trial = kSettle + kTries * kTrial;
     state.taken_before = before;
     state.taken_during = 0;
+    state.gained = false;
     return ScalingStep::kGrow;
   }
 
@@ -66,8 +67,10 @@ class AdaptivePolicy final : public ScalingPolicy, private AdaptiveScaling {
     if (--state.trial >= kTries * kTrial) return ScalingStep::kStay;
     state.taken_during += sample.taken;
     if (state.trial % kTrial != 0) return ScalingStep::kStay;
-    const double gain = static_cast<double>(std::exchange(state.taken_during, 0));
-    if (gain >= kGain * static_cast<double>(state.taken_before)) {
+    const double taken = static_cast<double>(std::exchange(state.taken_during, 0));
+    const bool gains = taken >= kGain * static_cast<double>(state.taken_before);
+    const bool gained_before = std::exchange(state.gained, gains);
+    if (gains && gained_before) {
       state.trial = 0;
       state.next_hold = 0;
       return ScalingStep::kStay;

@@ -43,6 +43,7 @@ struct ScalingState {
   uint16_t trial = 0;          // periods left of the trial of a channel at most; 0: none
   uint16_t hold = 0;           // periods without a new trial
   uint16_t next_hold = 0;      // after the next vain trial; 0: the first
+  bool gained = false;         // in the last try
   ByteCount taken_before = 0;  // in as many periods as a try has, before the trial
   ByteCount taken_during = 0;
   ByteCount recent = 0;  // of the periods that pressed
@@ -63,6 +64,7 @@ struct AdaptiveScaling {
   static constexpr uint16_t kTrial = 8;    // then so many must bring the gain
   // Or the next so many, and so on: where the channels' own queues make round trips long, the new
   // channel's window takes some hundred milliseconds to open.
+  // Two in a row must bring it: one of five does so by chance where the rate varies by 4 %.
   static constexpr uint16_t kTries = 5;
   static constexpr uint16_t kRelaxed = 100;   // before a channel goes: ten times as slow as it came
   static constexpr uint16_t kFirstHold = 50;  // after a vain trial, doubling

@@ -137,7 +137,12 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
     priority_.BeforeSleep();
     lease.unlock();
     if (!round_wanted_) sleeper_->Sleep(now, deadline);
-    if (lent_ || streaming_) return;  // an application thread runs the stack now: stand by
+    if (lent_ || streaming_) {
+      // An application thread runs the stack now: stand by. A ring that has ended this sleep may
+      // have been for it.
+      sleeper_->Ring();
+      return;
+    }
     lease.lock();
     bridge_->SetSleeping(ipc::StackSleep::kAwake);
     idle_since = AfterSleep(now, deadline);
@@ -241,6 +246,7 @@ bool Runner::RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), v
     }
     if (!AnnounceSleep()) continue;
     const Time wake_at = std::min({host_->NextTimeout(), now + kMaxSleep, deadline});
+    sleeper_wants_ = {done, argument};
     lender_asleep_ = true;
     lease.unlock();
     const bool undisturbed = round_wanted_ || sleeper_->Sleep(now, wake_at, signals->Block());
@@ -287,8 +293,11 @@ void Runner::Leave(std::unique_lock<std::mutex>& lease) {
     }
     last_round_end_ = ipc::MonotonicNow();
     bridge_->WakeReaders();  // the next round may be a sleep away
+    // What has come may have given it another time to wake at. And what it waits for may have
+    // become true by what an application has done.
+    const bool ring = lender_asleep_ && (received || sleeper_wants_.done(sleeper_wants_.argument));
     lease.unlock();
-    if (received && lender_asleep_) sleeper_->Ring();  // its condition may hold now
+    if (ring) sleeper_->Ring();
     if (!round_wanted_ || !lease.try_lock()) return;
   }
 }

@@ -24,6 +24,7 @@
 #include <mutex>
 #include <thread>
 
+#include "absl/cleanup/cleanup.h"
 #include "base/units.h"
 #include "ipc/futex.h"
 #include "ipc/link.h"
@@ -79,6 +80,10 @@ class Runner {
   template <typename F>
   auto WithLease(F inspect) {
     inspectors_.fetch_add(1);
+    // Who asks for a round meanwhile relies on whoever has the lease.
+    const absl::Cleanup look_again = [this] {
+      if (round_wanted_) Wake();
+    };
     const std::lock_guard<std::mutex> hold(lease_);
     inspectors_.fetch_sub(1);
     ipc::FutexWake(inspectors_, 1, ipc::FutexScope::kPrivate);
@@ -130,6 +135,11 @@ class Runner {
   // Tells the applications that they must ring from here on. False when one has put something on
   // its doorbell before it could know: run another round.
   bool AnnounceSleep();
+  // What a lender waits for. It keeps both while it sleeps, for whoever has the lease then.
+  struct Wanted {
+    bool (*done)(void*);
+    void* argument;
+  };
   // Gives the lease up. Rounds that were asked for while it was held are run first.
   void Leave(std::unique_lock<std::mutex>& lease);
   void WakeOwnThread();
@@ -164,6 +174,7 @@ class Runner {
   std::atomic<bool> round_wanted_{false};  // a Wake that found the lease taken
   std::atomic<bool> lent_{false};
   std::atomic<bool> lender_asleep_{false};
+  Wanted sleeper_wants_{};  // under lease_; while lender_asleep_
   std::atomic<uint32_t> lend_wanted_{0};
   std::atomic<uint32_t> activity_{0};  // moves with each Lend and Wake
   std::atomic<bool> stopping_{false};

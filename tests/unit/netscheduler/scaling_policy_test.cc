@@ -101,6 +101,20 @@ TEST(AdaptiveScaling, AChannelThatIsSlowToComeStays) {
   EXPECT_EQ(model.shrunk, 0);
 }
 
+// A try looks good by chance now and then.
+TEST(AdaptiveScaling, AChannelThatBringsNothingGoesAlthoughTheRateVaries) {
+  uint32_t period = 0;
+  Model model(
+      [&](uint32_t) {
+        ++period;
+        return ByteCount{period / AdaptiveScaling::kTrial % 3 == 0 ? 1'100'000u : 1'000'000u};
+      },
+      8);
+  model.Run(4000, 5'000'000);
+  EXPECT_LE(model.open, 2u);
+  EXPECT_GE(model.shrunk + 1, model.grown);
+}
+
 // Waiting for the network, not for us.
 TEST(AdaptiveScaling, ABacklogWithIdleThreadsGrowsNothing) {
   Model model(Linear, 8, 0.4);

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "ipc/futex.h"
 #include "stack_pair.h"
 
 namespace netchannel {
@@ -372,6 +373,45 @@ TEST(RunningStack, AThreadAsleepInASetIsWokenByTheStacksOwnThread) {
         ASSERT_EQ(nc_recv(socket, &byte, 1, 0), 1);
         byte = 'y';
         ASSERT_EQ(nc_send(socket, &byte, 1, 0), 1);
+        EXPECT_EQ(nc_recv(socket, &byte, 1, 0), 0);
+      });
+}
+
+// What a thread waits for may be brought about by another one, without a packet. It must not sleep
+// on until it looks by itself, which it does each 20 ms.
+TEST(RunningStack, AThreadAsleepInASetIsWokenByAnotherThreadsDoing) {
+  StackPair pair;
+  Converse(
+      pair, 7000,
+      [&](nc_socket* socket) {
+        nc_set* set = nc_set_create(pair.a());
+        constexpr int kTimes = 50;
+        std::atomic<int> waits = 0, woken = 0;
+        std::thread waiter([&] {
+          for (int i = 0; i < kTimes; ++i) {
+            nc_event event;
+            ++waits;
+            EXPECT_EQ(nc_set_wait(set, &event, 1, 10000), 1);
+            ++woken;
+          }
+        });
+        Duration late;
+        for (int i = 0; i < kTimes; ++i) {
+          // It sleeps by then, or nothing is shown by this time.
+          do {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+          } while (waits <= i);
+          const Time watched = ipc::MonotonicNow();
+          ASSERT_EQ(nc_set_watch(set, socket, NC_WRITE | NC_ONESHOT, nullptr), 0);
+          while (woken <= i) std::this_thread::yield();
+          late = late + (ipc::MonotonicNow() - watched);
+        }
+        waiter.join();
+        EXPECT_LT(late, Duration::Millis(5) * kTimes);
+        nc_set_destroy(set);
+      },
+      [&](nc_socket* socket) {
+        char byte = 0;
         EXPECT_EQ(nc_recv(socket, &byte, 1, 0), 0);
       });
 }
