@@ -178,7 +178,7 @@ int nc_set::SleepOnDescriptor(uint32_t seen_kicks, Time deadline) {
   sleeping_.fetch_add(1, std::memory_order_seq_cst);
   ForEachPart([&](SetPart* part) {
     // More than one embedded stack in a set is rare; the first is attended to, the others' own
-    // threads look each millisecond.
+    // threads look within 20 ms, as ever (stack/standby_timer.h).
     if (!part->home()->shareable() && !attending) attending.emplace(part->home().get());
     part->Arm();
   });

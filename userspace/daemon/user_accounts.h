@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What each user's applications use, and may: sockets at once, and memory of their regions. Above
-// the limit of memory a user gets no more sockets and applications until some is given back, which
-// what his applications keep for their next sockets is at once; above
-// twice the limit (an application can touch pages without asking anyone) its largest application is
-// to be evicted.
+// the limit of memory a user gets no more sockets and applications until some is given back (what
+// is kept for next sockets is, at once); above twice the limit (an application can touch pages
+// without asking anyone) its largest application is to be evicted.
 //
 // Owner: the daemon. Thread: the one that holds the lease.
 #pragma once
