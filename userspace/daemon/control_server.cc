@@ -251,6 +251,24 @@ void ControlServer::Tend(Time now) {
     if (!known) CloseConnection(now, strangers_.front());
     strangers_.pop_front();
   }
+  LookAtMemory();
+  bool released = false;
+  for (const auto& [number, region] : regions_) {
+    if (!parts_.accounts->TooMuch(region->user)) continue;
+    region->side->ReleaseFreeSlots();
+    released = true;
+  }
+  if (released) LookAtMemory();
+  std::vector<uid_t> excessive;
+  for (const auto& [number, region] : regions_) {
+    if (parts_.accounts->FarTooMuch(region->user)) excessive.push_back(region->user);
+  }
+  std::sort(excessive.begin(), excessive.end());
+  excessive.erase(std::unique(excessive.begin(), excessive.end()), excessive.end());
+  for (const uid_t user : excessive) EvictLargestOf(now, user);
+}
+
+void ControlServer::LookAtMemory() {
   parts_.accounts->BeginLook();
   for (const auto& [number, region] : regions_) {
     struct stat info;
@@ -258,14 +276,6 @@ void ControlServer::Tend(Time now) {
     parts_.accounts->AddMemory(region->user, static_cast<uint64_t>(info.st_blocks) * 512);
   }
   parts_.accounts->EndLook();
-  std::vector<uid_t> excessive;
-  for (const auto& [number, region] : regions_) {
-    if (parts_.accounts->TooMuch(region->user)) region->side->ReleaseFreeSlots();
-    if (parts_.accounts->FarTooMuch(region->user)) excessive.push_back(region->user);
-  }
-  std::sort(excessive.begin(), excessive.end());
-  excessive.erase(std::unique(excessive.begin(), excessive.end()), excessive.end());
-  for (const uid_t user : excessive) EvictLargestOf(now, user);
 }
 
 size_t ControlServer::anchor_count() const {

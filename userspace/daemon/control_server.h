@@ -145,6 +145,7 @@ class ControlServer {
   void ReleaseIfUnused(Time now, ClientRegion& region);
   void RemoveRegion(Time now, uint32_t owner);
   void EvictLargestOf(Time now, uid_t user);
+  void LookAtMemory();
   void TellGuardianAll();
 
   const UniqueFd listener_;
