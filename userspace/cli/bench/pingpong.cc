@@ -27,9 +27,9 @@ absl::StatusOr<Progress> SendPings(ByteStream& stream, const Request& request,
   for (uint64_t i = 0; i < kWarmUp; ++i) {
     if (auto status = RoundTrip(stream, absl::MakeSpan(buffer)); !status.ok()) return status;
   }
-  StopRule rule(request, 1);
   Progress done;
-  const Time start = Now();
+  const Time start = Now();  // before the rule begins to count, so that no run is shorter
+  StopRule rule(request, 1);
   Time before = start;
   while (rule.Next()) {
     before = Now();

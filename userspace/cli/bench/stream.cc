@@ -20,9 +20,9 @@ constexpr uint64_t kMessageBuffer = 64 * 1024;  // of the receiver of messages
 
 absl::StatusOr<Progress> SendOneWay(ByteStream& stream, const Request& request) {
   const std::vector<std::byte> buffer(request.size, std::byte{0x5a});
-  StopRule rule(request, request.size < kSmallSend ? StopRule::kSendsPerClock : 1);
   Progress done;
-  const Time start = Now();
+  const Time start = Now();  // before the rule begins to count, so that no run is shorter
+  StopRule rule(request, request.size < kSmallSend ? StopRule::kSendsPerClock : 1);
   while (rule.Next()) {
     if (auto status = SendAllInPlace(stream, buffer); !status.ok()) return status;
     done.bytes += buffer.size();
