@@ -64,7 +64,7 @@ struct AdaptiveScaling {
   static constexpr uint16_t kTrial = 8;    // then so many must bring the gain
   // Or the next so many, and so on: where the channels' own queues make round trips long, the new
   // channel's window takes some hundred milliseconds to open.
-  // Two in a row must bring it: one of five does so by chance where the rate varies by 4 %.
+  // Two in a row must bring it: of five, one may do so by chance where the rate varies.
   static constexpr uint16_t kTries = 5;
   static constexpr uint16_t kRelaxed = 100;   // before a channel goes: ten times as slow as it came
   static constexpr uint16_t kFirstHold = 50;  // after a vain trial, doubling
