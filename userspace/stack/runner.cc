@@ -66,6 +66,7 @@ Runner::RoundResult Runner::Round(Time now) {
   // Nothing came: those who were let sleep on would wait for nothing.
   if (result.received == 0 || bridge_->OwesWakes(now)) bridge_->WakeReaders();
   round_worked_ = result.any();
+  if (round_worked_) longest_sleep_ = kMaxSleep;
   return result;
 }
 
@@ -90,8 +91,12 @@ bool Runner::AnnounceSleep() {
 
 Time Runner::AfterSleep(Time fell_asleep, Time deadline) {
   const Time now = ipc::MonotonicNow();
-  if (now < deadline) spin_.OnWoken(now - fell_asleep);
   if (sleeper_->TakeOthersReady()) next_housekeeping_ = now;
+  if (now >= deadline) {
+    longest_sleep_ = std::min(longest_sleep_ * 2, kLongestSleep);
+    return Time::FromNanos(0);
+  }
+  spin_.OnWoken(now - fell_asleep);
   return now;
 }
 
@@ -133,7 +138,8 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
       continue;
     }
     if (!AnnounceSleep()) continue;
-    const Time deadline = std::min(host_->NextTimeout(), now + kMaxSleep);
+    const Time deadline = std::min(host_->NextTimeout(), now + longest_sleep_);
+    own_sleeps_until_ = deadline;
     priority_.BeforeSleep();
     lease.unlock();
     if (!round_wanted_) sleeper_->Sleep(now, deadline);
@@ -144,9 +150,10 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
       return;
     }
     lease.lock();
+    own_sleeps_until_ = Time();
     bridge_->SetSleeping(ipc::StackSleep::kAwake);
     idle_since = AfterSleep(now, deadline);
-    priority_.AfterSleep(idle_since);
+    priority_.AfterSleep(ipc::MonotonicNow());
   }
   priority_.BeforeSleep();
   bridge_->SetSleeping(ipc::StackSleep::kAsleep);
@@ -245,8 +252,8 @@ bool Runner::RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), v
       continue;
     }
     if (!AnnounceSleep()) continue;
-    const Time wake_at = std::min({host_->NextTimeout(), now + kMaxSleep, deadline});
-    sleeper_wants_ = {done, argument};
+    const Time wake_at = std::min({host_->NextTimeout(), now + longest_sleep_, deadline});
+    sleeper_wants_ = {done, argument, wake_at};
     lender_asleep_ = true;
     lease.unlock();
     const bool undisturbed = round_wanted_ || sleeper_->Sleep(now, wake_at, signals->Block());
@@ -295,11 +302,21 @@ void Runner::Leave(std::unique_lock<std::mutex>& lease) {
     bridge_->WakeReaders();  // the next round may be a sleep away
     // What has come may have given it another time to wake at. And what it waits for may have
     // become true by what an application has done.
-    const bool ring = lender_asleep_ && (received || sleeper_wants_.done(sleeper_wants_.argument));
+    const bool for_lender =
+        lender_asleep_ && (received || sleeper_wants_.done(sleeper_wants_.argument));
+    const bool ring = for_lender || TimersWaitTooLong(last_round_end_);
     lease.unlock();
     if (ring) sleeper_->Ring();
     if (!round_wanted_ || !lease.try_lock()) return;
   }
+}
+
+bool Runner::TimersWaitTooLong(Time now) {
+  Time& looks_at = lender_asleep_ ? sleeper_wants_.wakes_at : own_sleeps_until_;
+  const Time late = looks_at - kMaxSleep;
+  if (late <= now || late <= host_->NextTimeout()) return false;
+  looks_at = now;  // it is rung for
+  return true;
 }
 
 void Runner::Attend() {

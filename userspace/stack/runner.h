@@ -105,10 +105,13 @@ class Runner {
   // messages of a burst leave when no call follows them. A call that waits or polls sends them at
   // once.
   static constexpr Duration kStreamingPeriod = Duration::Micros(250);
-  // No sleep is longer: a timer that an application thread's round has set while the own thread
-  // slept is at most this late (it matters for a lost lone packet only), and ringing for it would
-  // cost 15 us each time.
+  // A timer that an application thread's round has set while the own thread slept is at most this
+  // late (it matters for a lost lone packet only): ringing for it would cost 15 us each time.
   static constexpr Duration kMaxSleep = StandbyTimer::kPatience;
+  // The sleeps of a stack that has nothing to do grow up to this, each wake-up being 100 us and
+  // more of its core; then a round that sets a timer does ring, once. Within it, and 40 ms of
+  // reading, a change in the steering maps is in force (steering.h).
+  static constexpr Duration kLongestSleep = Duration::Millis(50);
 
   // A thread that was woken takes the lease within it, else it is asked to again after a round.
   static constexpr Duration kGiveWayPatience = Duration::Millis(1);
@@ -135,17 +138,24 @@ class Runner {
   // Tells the applications that they must ring from here on. False when one has put something on
   // its doorbell before it could know: run another round.
   bool AnnounceSleep();
-  // What a lender waits for. It keeps both while it sleeps, for whoever has the lease then.
+  // What a lender waits for, and until when. They hold while it sleeps, for whoever has the lease
+  // then.
   struct Wanted {
     bool (*done)(void*);
     void* argument;
+    Time wakes_at;
   };
+  // Whether the first timer is due more than kMaxSleep before who sleeps now looks at it.
+  // Precondition: the lease.
+  bool TimersWaitTooLong(Time now);
   // Gives the lease up. Rounds that were asked for while it was held are run first.
   void Leave(std::unique_lock<std::mutex>& lease);
   void WakeOwnThread();
   // Lets WithLease have the lease for once. A mutex is not fair: who unlocks and locks keeps it.
   void GiveWay(std::unique_lock<std::mutex>& lease);
-  // The time now; teaches the spinning from how long the sleep was.
+  // Since when there has been nothing to do. An event is worth looking for more of its kind; after
+  // a deadline it is the whole sleep, and a round that finds nothing to do sleeps again at once.
+  // Teaches the spinning from how long the sleep was.
   Time AfterSleep(Time fell_asleep, Time deadline);
   // Counts how soon senders come back. Precondition: the lease.
   void NoteSender(Time now);
@@ -161,12 +171,14 @@ class Runner {
   Housekeeping* const housekeeping_;
 
   std::mutex lease_;
-  SpinPolicy spin_;          // under lease_
-  ThreadPriority priority_;  // under lease_
-  CoreSharing sharing_;      // under lease_
-  Time next_housekeeping_;   // under lease_
-  Duration busy_;            // under lease_
-  Time round_began_;         // under lease_; of the last round, and whether it moved something
+  SpinPolicy spin_;                     // under lease_
+  ThreadPriority priority_;             // under lease_
+  CoreSharing sharing_;                 // under lease_
+  Time next_housekeeping_;              // under lease_
+  Duration busy_;                       // under lease_
+  Duration longest_sleep_ = kMaxSleep;  // under lease_
+  Time own_sleeps_until_;               // under lease_; 0 while it does not sleep on the Sleeper
+  Time round_began_;  // under lease_; of the last round, and whether it moved something
   bool round_worked_ = false;
   Time last_round_end_;     // under lease_; of a sender's round
   int wakes_in_a_row_ = 0;  // under lease_

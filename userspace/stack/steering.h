@@ -50,7 +50,7 @@ class Steering {
   const xdp::LaneEntry& lane(size_t index) const { return lanes_[index]; }
 
  private:
-  // Of the 100 ms within which a change is in force: the stack may be asleep for 20 of them, and a
+  // Of the 100 ms within which a change is in force: the stack may be asleep for 50 of them, and a
   // status document takes its time.
   static constexpr Duration kReadPeriod = Duration::Millis(40);
 

@@ -32,7 +32,7 @@ TEST(FallbackTest, AProbedPeerWithoutNetChannelIsRefusedAndNoted) {
   EXPECT_EQ(Probe(stacks.a(), "10.0.0.99", 81), EPROTONOSUPPORT);
   EXPECT_EQ(Probe(stacks.a(), "127.0.0.1", 80), EPROTONOSUPPORT);
   EXPECT_EQ(Probe(stacks.a(), "10.0.0.1", 80), EPROTONOSUPPORT);
-  const FallbackLog log = stacks.FallbacksOfA();
+  const FallbackLog log = stacks.link_of_a().Fallbacks();
   ASSERT_EQ(log.entries().size(), 4u);
   EXPECT_EQ(log.entries()[1].peer.ToString(), "10.0.0.99:81");
   EXPECT_EQ(log.entries()[1].reason, FallbackReason::kSilent);
@@ -44,7 +44,8 @@ TEST(FallbackTest, AProbedPeerWithoutNetChannelIsRefusedAndNoted) {
 TEST(FallbackTest, APeerWithNetChannelButNoListenerRefuses) {
   StackPair stacks;
   EXPECT_EQ(Probe(stacks.a(), "10.0.0.2", 80), ECONNREFUSED);
-  EXPECT_TRUE(stacks.FallbacksOfA().entries().empty()) << "the program reports what it does then";
+  EXPECT_TRUE(stacks.link_of_a().Fallbacks().entries().empty())
+      << "the program reports what it does then";
 }
 
 TEST(FallbackTest, WhatTheProgramReportsIsNoted) {
@@ -54,7 +55,7 @@ TEST(FallbackTest, WhatTheProgramReportsIsNoted) {
   EXPECT_EQ(ReportFallback(stacks.a(), FallbackReason::kRefused, address, sizeof(peer)), 0);
   EXPECT_EQ(ReportFallback(stacks.a(), FallbackReason::kCount, address, sizeof(peer)), EINVAL);
   EXPECT_EQ(ReportFallback(stacks.a(), FallbackReason::kRefused, address, 1), EINVAL);
-  const FallbackLog log = stacks.FallbacksOfA();
+  const FallbackLog log = stacks.link_of_a().Fallbacks();
   ASSERT_EQ(log.entries().size(), 1u);
   EXPECT_EQ(log.entries()[0].peer.ToString(), "10.0.0.2:80");
   EXPECT_EQ(log.entries()[0].reason, FallbackReason::kRefused);
@@ -65,10 +66,10 @@ TEST(FallbackTest, OnlyConfiguredNetworksAreAccelerated) {
   config.networks = {"10.0.0.2/32"};
   StackPair stacks(config);
   EXPECT_EQ(Probe(stacks.a(), "10.0.0.3", 80), EPROTONOSUPPORT);
-  EXPECT_EQ(stacks.FallbacksOfA().count(FallbackReason::kOutsideNetworks), 1u);
+  EXPECT_EQ(stacks.link_of_a().Fallbacks().count(FallbackReason::kOutsideNetworks), 1u);
   // b does not serve 10.0.0.1, and says so.
   EXPECT_EQ(Probe(stacks.a(), "10.0.0.2", 80), EPROTONOSUPPORT);
-  EXPECT_EQ(stacks.FallbacksOfA().count(FallbackReason::kRejected), 1u);
+  EXPECT_EQ(stacks.link_of_a().Fallbacks().count(FallbackReason::kRejected), 1u);
 }
 
 }  // namespace

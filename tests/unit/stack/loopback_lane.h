@@ -72,10 +72,10 @@ class LoopbackLane final : public Lane {
   size_t in_flight() const override { return 0; }
   int wait_fd() const override { return event_fd_; }
 
-  // Nothing arrives here any more.
-  void Cut() {
+  // Whether what is sent to here is lost.
+  void SetCut(bool cut) {
     const std::lock_guard<std::mutex> hold(mutex_);
-    cut_ = true;
+    cut_ = cut;
   }
 
   // Frames that were received and not released.

@@ -417,6 +417,50 @@ TEST(RunningStack, AThreadAsleepInASetIsWokenByAnotherThreadsDoing) {
 }
 
 // What a closed socket has written is delivered although its stack is stopped at once.
+// Sleeps grow while nothing happens. Two looks in a row, so long apart, are one such sleep.
+Time LookOfAnIdleStack(LoopbackLink& link) {
+  Time before = link.NextLook();
+  while (true) {
+    const Time look = link.NextLook();
+    if (look - before >= Duration::Millis(50)) return look;
+    before = look;
+  }
+}
+
+TEST(RunningStack, AStackThatHasNothingToDoLooksTwentyTimesASecond) {
+  StackPair pair;
+  const Time look = LookOfAnIdleStack(pair.link_of_a());
+  EXPECT_GE(pair.link_of_a().NextLook() - look, Duration::Millis(50));
+}
+
+// From when the own thread falls asleep, for 50 ms, to when it looks next. Meanwhile an application
+// sends what gets lost.
+Duration SleepWhileATimerIsSet() {
+  StackPair pair;
+  nc_socket* listener = Listen(pair.b(), 7000);
+  nc_socket* socket = Connect(pair.a(), "10.0.0.2", 7000);
+  EXPECT_EQ(nc_setopt(socket, NC_LINGER_MS, 0), 0);
+  SendAll(socket, Pattern(1, 1));
+  const Time look = LookOfAnIdleStack(pair.link_of_a());
+  // It is asleep by then, or this attempt shows nothing.
+  while (ipc::MonotonicNow() - look < Duration::Millis(2)) std::this_thread::yield();
+  pair.Cut();
+  SendAll(socket, Pattern(1, 1));
+  const Duration slept = pair.link_of_a().NextLook() - look;
+  pair.Join();
+  nc_close(socket);
+  nc_close(listener);
+  return slept;
+}
+
+TEST(RunningStack, ATimerThatAnApplicationsCallSetsDoesNotWaitForALongSleep) {
+  // Of a busy machine each sleep may be longer than it should, but not all of them.
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    if (SleepWhileATimerIsSet() < Duration::Millis(50)) return;
+  }
+  FAIL() << "each time the sleep went on";
+}
+
 TEST(RunningStack, StopDeliversWhatClosedSocketsHaveWritten) {
   StackPair pair;
   const std::vector<char> sent = Pattern(4, 512 << 10);

@@ -8,12 +8,14 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/rng.h"
 #include "client/stack.h"
+#include "ipc/futex.h"
 #include "ipc/link.h"
 #include "loopback_lane.h"
 #include "netchannel/netchannel.h"
@@ -67,16 +69,30 @@ class LoopbackLink final : public ipc::StackLink, private Housekeeping {
   }
   std::string StatusJson() override { return "{}"; }
 
+  // Waits for the stack's own thread to look after things the next time. When it did.
+  Time NextLook() {
+    const uint32_t seen = looks_;
+    while (looks_ == seen)
+      ipc::FutexWait(looks_, seen, Time::Infinite(), ipc::FutexScope::kPrivate);
+    return Time::FromNanos(looked_at_);
+  }
+
   FallbackLog Fallbacks() {
     return stack_->runner().WithLease([this] { return stack_->bridge().fallbacks(); });
   }
 
  private:
-  void Poll(Time) override {}
+  void Poll(Time now) override {
+    looked_at_ = now.nanos();
+    ++looks_;
+    ipc::FutexWake(looks_, 1, ipc::FutexScope::kPrivate);
+  }
 
   SeededRng rng_;
   FixedNextHops hops_;
   std::vector<Lane*> lanes_;
+  std::atomic<int64_t> looked_at_{0};  // ns
+  std::atomic<uint32_t> looks_{0};     // futex
   std::unique_ptr<ApplicationStack> stack_;
 };
 
@@ -101,18 +117,21 @@ class StackPair {
 
   nc_stack* a() { return a_; }
   nc_stack* b() { return b_; }
-  FallbackLog FallbacksOfA() { return static_cast<LoopbackLink&>(*a_->Latest()->link).Fallbacks(); }
+  LoopbackLink& link_of_a() { return static_cast<LoopbackLink&>(*a_->Latest()->link); }
   // What either sends from here on is lost.
-  void Cut() {
-    lane_a_->Cut();
-    lane_b_->Cut();
-  }
+  void Cut() { SetCut(true); }
+  void Join() { SetCut(false); }
   void StopA() {
     nc_stack_stop(a_);
     a_ = nullptr;
   }
 
  private:
+  void SetCut(bool cut) {
+    lane_a_->SetCut(cut);
+    lane_b_->SetCut(cut);
+  }
+
   // Stack n has 10.0.0.n and fd00::n.
   static nc_stack* MakeStack(const Config& config, uint8_t number, LoopbackLane* lane) {
     const std::vector<wire::IpAddress> addresses = {
