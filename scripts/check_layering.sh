@@ -29,19 +29,21 @@ declare -A MAY=(
   [cli]="base wire netdriver netdriver/xdp include cli bpf stack"
 )
 
+# Both answer in REPLY: a subshell for each #include would take a minute.
 folder_of() { # path below userspace/ -> its folder in the table, or nothing
   case "$1" in
-    netdriver/xdp/*) echo netdriver/xdp ;;
-    netdriver/tcp/*) echo netdriver/tcp ;;
-    netscheduler/copy/*) echo netscheduler/copy ;;
-    */*) echo "${1%%/*}" ;;
+    netdriver/xdp/*) REPLY=netdriver/xdp ;;
+    netdriver/tcp/*) REPLY=netdriver/tcp ;;
+    netscheduler/copy/*) REPLY=netscheduler/copy ;;
+    */*) REPLY=${1%%/*} ;;
+    *) REPLY='' ;;
   esac
 }
 
 target_of() { # what an #include names -> its folder, "include", "bpf", or nothing for the outside
   case "$1" in
-    netchannel/netchannel.h | netchannel/netchannel.hpp) echo include ;;
-    abi.h | *.skel.h | bpf/abi.h) echo bpf ;;
+    netchannel/netchannel.h | netchannel/netchannel.hpp) REPLY=include ;;
+    abi.h | *.skel.h | bpf/abi.h) REPLY=bpf ;;
     *) folder_of "$1" ;;
   esac
 }
@@ -53,13 +55,15 @@ complain() {
 }
 
 while IFS=: read -r file line text; do
-  from=$(folder_of "${file#userspace/}")
+  folder_of "${file#userspace/}"
+  from=$REPLY
   [[ "$text" =~ [\<\"]([^\>\"]+)[\>\"] ]] || continue
   name=${BASH_REMATCH[1]}
   if [[ "$name" =~ ^(bpf|xdp)/(libbpf|bpf|btf|xsk|libxdp)\.h$ && "$from" != netdriver/xdp ]]; then
     complain "$file:$line: $name: only netdriver/xdp knows libbpf and libxdp"
   fi
-  to=$(target_of "$name")
+  target_of "$name"
+  to=$REPLY
   # A folder that is not in the table is a library's: absl/..., linux/..., CLI/...
   if [[ -z "$to" || ( "$to" != include && "$to" != bpf && -z "${MAY[$to]:-}" ) ]]; then continue; fi
   if [[ -z "${MAY[$from]:-}" ]]; then

@@ -53,41 +53,33 @@ class BadInputTest : public StackTest {
 };
 
 struct BadSetting {
-  const char* name;
   const char* setting;
   const char* object;
   const char* cure;
 };
 
-class BadSettingTest : public BadInputTest, public testing::WithParamInterface<BadSetting> {};
+constexpr BadSetting kBadSettings[] = {
+    {"session.chanels=4", "session.chanels: unknown key", "`netchannel config` lists all keys"},
+    {"sesion.channels=4", "sesion: unknown section", "`netchannel config` lists all keys"},
+    {"session.channels=99", "session.channels", "from 1 to 8"},
+    {"session.mtu_probing=7", "session.mtu_probing", "true or false"},
+    {"session.congestion=bbr", "session.congestion", "cubic, dctcp"},
+    {"driver.rx_ring=100", "driver.rx_ring", "use 64 or 128"},
+    {"driver.queues=[7]", "no receive queue 7", "what it has, queues 0..1"},
+    {"driver.mode=zero-copy", "ncx0 queue 0", "set driver.mode to auto or copy"},
+    {"host.addresses=[\"10.1.2.3\"]", "10.1.2.3", "`ip address show dev ncx0`"},
+    {"host.addresses=[\"nonsense\"]", "\"nonsense\"", "write it like 10.0.0.1"},
+    {"status.status_directory=/proc/nowhere", "/proc/nowhere",
+     "set status.status_directory to a writable directory"},
+};
 
-TEST_P(BadSettingTest, IsNamedWithItsCure) {
+TEST_F(BadInputTest, EachWrongSettingIsNamedWithItsCure) {
   ASSERT_NO_FATAL_FAILURE(MakeHosts(1500));
-  ExpectRefused(Receiver({"--set", GetParam().setting}), GetParam().object, GetParam().cure);
+  for (const BadSetting& bad : kBadSettings) {
+    SCOPED_TRACE(bad.setting);
+    ExpectRefused(Receiver({"--set", bad.setting}), bad.object, bad.cure);
+  }
 }
-
-INSTANTIATE_TEST_SUITE_P(
-    Settings, BadSettingTest,
-    testing::Values(
-        BadSetting{"UnknownKey", "session.chanels=4", "session.chanels: unknown key",
-                   "`netchannel config` lists all keys"},
-        BadSetting{"UnknownSection", "sesion.channels=4", "sesion: unknown section",
-                   "`netchannel config` lists all keys"},
-        BadSetting{"OutOfRange", "session.channels=99", "session.channels", "from 1 to 8"},
-        BadSetting{"WrongType", "session.mtu_probing=7", "session.mtu_probing", "true or false"},
-        BadSetting{"WrongWord", "session.congestion=bbr", "session.congestion", "cubic, dctcp"},
-        BadSetting{"OddRing", "driver.rx_ring=100", "driver.rx_ring", "use 64 or 128"},
-        BadSetting{"NoSuchQueue", "driver.queues=[7]", "no receive queue 7",
-                   "what it has, queues 0..1"},
-        BadSetting{"NoSuchMode", "driver.mode=zero-copy", "ncx0 queue 0",
-                   "set driver.mode to auto or copy"},
-        BadSetting{"ForeignAddress", "host.addresses=[\"10.1.2.3\"]", "10.1.2.3",
-                   "`ip address show dev ncx0`"},
-        BadSetting{"NoAddress", "host.addresses=[\"nonsense\"]", "\"nonsense\"",
-                   "write it like 10.0.0.1"},
-        BadSetting{"NoStatusDirectory", "status.status_directory=/proc/nowhere", "/proc/nowhere",
-                   "set status.status_directory to a writable directory"}),
-    [](const auto& test) { return std::string(test.param.name); });
 
 TEST_F(BadInputTest, LineOfTheConfigurationFileIsNamed) {
   ASSERT_NO_FATAL_FAILURE(MakeHosts(1500));
