@@ -18,7 +18,7 @@ from experiments_runs import PLANS
 from experiments_systems import SYSTEMS, unavailable
 
 ROUNDS, QUICK_ROUNDS = 5, 3
-SECONDS, QUICK_SECONDS = 4.0, 1.5
+SECONDS, QUICK_SECONDS = 4.0, 1.2
 # What a run may end with that says something about that run, and not about this program.
 FAILURES = (RuntimeError, OSError, subprocess.SubprocessError)
 
