@@ -40,7 +40,7 @@ class Daemon final : private Housekeeping {
   ~Daemon() override;
 
   const std::string& socket_path() const { return socket_path_; }
-  // Moves while the stack's thread works or sleeps as it should: some 50 times a second at least.
+  // Moves while the stack's thread works or sleeps as it should: some 20 times a second at least.
   uint64_t rounds() const { return rounds_.load(std::memory_order_relaxed); }
 
  private:

@@ -16,7 +16,7 @@ namespace netchannel {
 
 class RateLimit {
  public:
-  // More than the 20 ms that a stack sleeps at most and less would not reach the rate, and a limit
+  // More than the 20 ms that a timer may be late and less would not reach the rate, and a limit
   // is not for smoothing: that is the transport's pacing.
   static constexpr Duration kBurst = Duration::Millis(25);
   // Below it a turn of 64 KiB takes more than a minute; above it there is no link.

@@ -89,15 +89,18 @@ bool Runner::AnnounceSleep() {
   return false;
 }
 
-Time Runner::AfterSleep(Time fell_asleep, Time deadline) {
+Time Runner::AfterSleep(Time fell_asleep, Time deadline, Time idle_since) {
   const Time now = ipc::MonotonicNow();
+  timers_rung_ = false;  // whoever it was for: this thread may have taken it
   if (sleeper_->TakeOthersReady()) next_housekeeping_ = now;
-  if (now >= deadline) {
-    longest_sleep_ = std::min(longest_sleep_ * 2, kLongestSleep);
-    return Time::FromNanos(0);
+  if (now < deadline) {
+    const bool spun = idle_since != kLongAgo || spin_.budget() == Duration::Zero();
+    if (spun) spin_.OnWoken(now - fell_asleep);
+    return now;
   }
-  spin_.OnWoken(now - fell_asleep);
-  return now;
+  if (deadline - fell_asleep < longest_sleep_) return now;  // a timer's, or the caller's
+  longest_sleep_ = std::min(longest_sleep_ * 2, kLongestSleep);
+  return kLongAgo;
 }
 
 // ---- the stack's own thread ----
@@ -140,6 +143,7 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
     if (!AnnounceSleep()) continue;
     const Time deadline = std::min(host_->NextTimeout(), now + longest_sleep_);
     own_sleeps_until_ = deadline;
+    timers_rung_ = false;
     priority_.BeforeSleep();
     lease.unlock();
     if (!round_wanted_) sleeper_->Sleep(now, deadline);
@@ -150,9 +154,9 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
       return;
     }
     lease.lock();
-    own_sleeps_until_ = Time();
+    own_sleeps_until_ = kLongAgo;
     bridge_->SetSleeping(ipc::StackSleep::kAwake);
-    idle_since = AfterSleep(now, deadline);
+    idle_since = AfterSleep(now, deadline, idle_since);
     priority_.AfterSleep(ipc::MonotonicNow());
   }
   priority_.BeforeSleep();
@@ -264,7 +268,7 @@ bool Runner::RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), v
       signals->OnInterruptedSleep();
       return false;
     }
-    idle_since = AfterSleep(now, wake_at);
+    idle_since = AfterSleep(now, wake_at, idle_since);
   }
   return true;
 }
@@ -312,11 +316,11 @@ void Runner::Leave(std::unique_lock<std::mutex>& lease) {
 }
 
 bool Runner::TimersWaitTooLong(Time now) {
-  Time& looks_at = lender_asleep_ ? sleeper_wants_.wakes_at : own_sleeps_until_;
-  const Time late = looks_at - kMaxSleep;
-  if (late <= now || late <= host_->NextTimeout()) return false;
-  looks_at = now;  // it is rung for
-  return true;
+  if (timers_rung_ || (!lender_asleep_ && own_standing_by_)) return false;
+  const Time late = (lender_asleep_ ? sleeper_wants_.wakes_at : own_sleeps_until_) - kMaxSleep;
+  // While a sender streams, the own thread has to look for what it leaves behind.
+  timers_rung_ = late > now && (streaming_ || late > host_->NextTimeout());
+  return timers_rung_;
 }
 
 void Runner::Attend() {

@@ -109,9 +109,11 @@ class Runner {
   // late (it matters for a lost lone packet only): ringing for it would cost 15 us each time.
   static constexpr Duration kMaxSleep = StandbyTimer::kPatience;
   // The sleeps of a stack that has nothing to do grow up to this, each wake-up being 100 us and
-  // more of its core; then a round that sets a timer does ring, once. Within it, and 40 ms of
+  // more of its core; then a round that sets a timer does ring, once. Within it, and 30 ms of
   // reading, a change in the steering maps is in force (steering.h).
   static constexpr Duration kLongestSleep = Duration::Millis(50);
+
+  static constexpr Time kLongAgo = Time::FromNanos(0);
 
   // A thread that was woken takes the lease within it, else it is asked to again after a round.
   static constexpr Duration kGiveWayPatience = Duration::Millis(1);
@@ -145,18 +147,19 @@ class Runner {
     void* argument;
     Time wakes_at;
   };
-  // Whether the first timer is due more than kMaxSleep before who sleeps now looks at it.
-  // Precondition: the lease.
+  // Whether to ring because the first timer is due more than kMaxSleep before who sleeps now looks
+  // at it. Once a sleep: a ring is for whoever takes it, and when that is another thread, it says
+  // so by ending its sleep. Precondition: the lease.
   bool TimersWaitTooLong(Time now);
   // Gives the lease up. Rounds that were asked for while it was held are run first.
   void Leave(std::unique_lock<std::mutex>& lease);
   void WakeOwnThread();
   // Lets WithLease have the lease for once. A mutex is not fair: who unlocks and locks keeps it.
   void GiveWay(std::unique_lock<std::mutex>& lease);
-  // Since when there has been nothing to do. An event is worth looking for more of its kind; after
-  // a deadline it is the whole sleep, and a round that finds nothing to do sleeps again at once.
-  // Teaches the spinning from how long the sleep was.
-  Time AfterSleep(Time fell_asleep, Time deadline);
+  // Since when to count the next spin. What has come is worth looking for more of its kind. When
+  // nothing has, for the longest sleep, it is kLongAgo: a round in vain, and the thread sleeps
+  // again. Teaches the spinning from how long the sleep was. `idle_since`: of the spin before it.
+  Time AfterSleep(Time fell_asleep, Time deadline, Time idle_since);
   // Counts how soon senders come back. Precondition: the lease.
   void NoteSender(Time now);
   // What applications must do when nobody runs the stack.
@@ -177,7 +180,8 @@ class Runner {
   Time next_housekeeping_;              // under lease_
   Duration busy_;                       // under lease_
   Duration longest_sleep_ = kMaxSleep;  // under lease_
-  Time own_sleeps_until_;               // under lease_; 0 while it does not sleep on the Sleeper
+  Time own_sleeps_until_ = kLongAgo;    // under lease_; on the Sleeper
+  bool timers_rung_ = false;            // under lease_; who sleeps was told of a timer
   Time round_began_;  // under lease_; of the last round, and whether it moved something
   bool round_worked_ = false;
   Time last_round_end_;     // under lease_; of a sender's round

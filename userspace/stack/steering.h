@@ -52,7 +52,7 @@ class Steering {
  private:
   // Of the 100 ms within which a change is in force: the stack may be asleep for 50 of them, and a
   // status document takes its time.
-  static constexpr Duration kReadPeriod = Duration::Millis(40);
+  static constexpr Duration kReadPeriod = Duration::Millis(30);
 
   struct PrefixLess {
     bool operator()(const nc_peer_prefix& a, const nc_peer_prefix& b) const;

@@ -8,14 +8,14 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/rng.h"
 #include "client/stack.h"
-#include "ipc/futex.h"
 #include "ipc/link.h"
 #include "loopback_lane.h"
 #include "netchannel/netchannel.h"
@@ -69,12 +69,12 @@ class LoopbackLink final : public ipc::StackLink, private Housekeeping {
   }
   std::string StatusJson() override { return "{}"; }
 
-  // Waits for the stack's own thread to look after things the next time. When it did.
+  // Waits for the next time that a thread which runs the stack looks after things. When it did.
   Time NextLook() {
-    const uint32_t seen = looks_;
-    while (looks_ == seen)
-      ipc::FutexWait(looks_, seen, Time::Infinite(), ipc::FutexScope::kPrivate);
-    return Time::FromNanos(looked_at_);
+    std::unique_lock<std::mutex> hold(looks_mutex_);
+    const uint64_t seen = looks_;
+    looked_.wait(hold, [&] { return looks_ != seen; });
+    return looked_at_;
   }
 
   FallbackLog Fallbacks() {
@@ -83,16 +83,19 @@ class LoopbackLink final : public ipc::StackLink, private Housekeeping {
 
  private:
   void Poll(Time now) override {
-    looked_at_ = now.nanos();
+    const std::lock_guard<std::mutex> hold(looks_mutex_);
+    looked_at_ = now;
     ++looks_;
-    ipc::FutexWake(looks_, 1, ipc::FutexScope::kPrivate);
+    looked_.notify_one();
   }
 
   SeededRng rng_;
   FixedNextHops hops_;
   std::vector<Lane*> lanes_;
-  std::atomic<int64_t> looked_at_{0};  // ns
-  std::atomic<uint32_t> looks_{0};     // futex
+  std::mutex looks_mutex_;  // guards the three below
+  std::condition_variable looked_;
+  uint64_t looks_ = 0;
+  Time looked_at_;
   std::unique_ptr<ApplicationStack> stack_;
 };
 
