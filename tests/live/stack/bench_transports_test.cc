@@ -93,8 +93,8 @@ TEST_P(BenchEndsTest, EveryMessageArrives) {
 
 TEST_P(BenchEndsTest, RoundTripsOfAnySizeAreCounted) {
   for (const char* size : {"64", "4096", "4097", "100000"}) {
-    const Json result = MeasureEnds("pingpong", {"--size", size, "--count", "200"});
-    EXPECT_EQ(result.value("count", uint64_t{0}), 200u) << result;
+    const Json result = MeasureEnds("pingpong", {"--size", size, "--count", "50"});
+    EXPECT_EQ(result.value("count", uint64_t{0}), 50u) << result;
     EXPECT_GT(result.value("p50_us", 0.0), 1.0) << result;
   }
 }
