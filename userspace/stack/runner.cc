@@ -91,7 +91,7 @@ bool Runner::AnnounceSleep() {
 
 Time Runner::AfterSleep(Time fell_asleep, Time deadline, Time idle_since) {
   const Time now = ipc::MonotonicNow();
-  timers_rung_ = false;  // whoever it was for: this thread may have taken it
+  sleep_bounded_ = false;  // whoever it was for: it may have ended this sleep
   if (sleeper_->TakeOthersReady()) next_housekeeping_ = now;
   if (now < deadline) {
     const bool spun = idle_since != kLongAgo || spin_.budget() == Duration::Zero();
@@ -143,7 +143,7 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
     if (!AnnounceSleep()) continue;
     const Time deadline = std::min(host_->NextTimeout(), now + longest_sleep_);
     own_sleeps_until_ = deadline;
-    timers_rung_ = false;
+    sleep_bounded_ = false;
     priority_.BeforeSleep();
     lease.unlock();
     if (!round_wanted_) sleeper_->Sleep(now, deadline);
@@ -306,21 +306,21 @@ void Runner::Leave(std::unique_lock<std::mutex>& lease) {
     bridge_->WakeReaders();  // the next round may be a sleep away
     // What has come may have given it another time to wake at. And what it waits for may have
     // become true by what an application has done.
-    const bool for_lender =
-        lender_asleep_ && (received || sleeper_wants_.done(sleeper_wants_.argument));
-    const bool ring = for_lender || TimersWaitTooLong(last_round_end_);
+    const bool ring = lender_asleep_ && (received || sleeper_wants_.done(sleeper_wants_.argument));
+    BoundSleep(last_round_end_);
     lease.unlock();
     if (ring) sleeper_->Ring();
     if (!round_wanted_ || !lease.try_lock()) return;
   }
 }
 
-bool Runner::TimersWaitTooLong(Time now) {
-  if (timers_rung_ || (!lender_asleep_ && own_standing_by_)) return false;
+void Runner::BoundSleep(Time now) {
+  if (sleep_bounded_ || (!lender_asleep_ && own_standing_by_)) return;
   const Time late = (lender_asleep_ ? sleeper_wants_.wakes_at : own_sleeps_until_) - kMaxSleep;
   // While a sender streams, the own thread has to look for what it leaves behind.
-  timers_rung_ = late > now && (streaming_ || late > host_->NextTimeout());
-  return timers_rung_;
+  if (late <= now || (!streaming_ && late <= host_->NextTimeout())) return;
+  sleeper_->WakeBy(now + kMaxSleep);
+  sleep_bounded_ = true;
 }
 
 void Runner::Attend() {

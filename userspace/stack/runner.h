@@ -109,8 +109,8 @@ class Runner {
   // late (it matters for a lost lone packet only): ringing for it would cost 15 us each time.
   static constexpr Duration kMaxSleep = StandbyTimer::kPatience;
   // The sleeps of a stack that has nothing to do grow up to this, each wake-up being 100 us and
-  // more of its core; then a round that sets a timer does ring, once. Within it, and 30 ms of
-  // reading, a change in the steering maps is in force (steering.h).
+  // more of its core; then a round that sets a timer bounds the sleep, once. Within it, and 30 ms
+  // of reading, a change in the steering maps is in force (steering.h).
   static constexpr Duration kLongestSleep = Duration::Millis(50);
 
   static constexpr Time kLongAgo = Time::FromNanos(0);
@@ -147,10 +147,9 @@ class Runner {
     void* argument;
     Time wakes_at;
   };
-  // Whether to ring because the first timer is due more than kMaxSleep before who sleeps now looks
-  // at it. Once a sleep: a ring is for whoever takes it, and when that is another thread, it says
-  // so by ending its sleep. Precondition: the lease.
-  bool TimersWaitTooLong(Time now);
+  // Lets who sleeps now look in kMaxSleep, when the first timer would else be later than that. Not
+  // at once: its thread would take the stack from the one that sends. Precondition: the lease.
+  void BoundSleep(Time now);
   // Gives the lease up. Rounds that were asked for while it was held are run first.
   void Leave(std::unique_lock<std::mutex>& lease);
   void WakeOwnThread();
@@ -181,7 +180,7 @@ class Runner {
   Duration busy_;                       // under lease_
   Duration longest_sleep_ = kMaxSleep;  // under lease_
   Time own_sleeps_until_ = kLongAgo;    // under lease_; on the Sleeper
-  bool timers_rung_ = false;            // under lease_; who sleeps was told of a timer
+  bool sleep_bounded_ = false;          // under lease_; who sleeps now looks in time
   Time round_began_;  // under lease_; of the last round, and whether it moved something
   bool round_worked_ = false;
   Time last_round_end_;     // under lease_; of a sender's round

@@ -2,40 +2,44 @@
 #include "stack/sleeper.h"
 
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace netchannel {
 
 absl::StatusOr<std::unique_ptr<Sleeper>> Sleeper::Create() {
-  const int doorbell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (doorbell_fd < 0) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "stack: eventfd: ", std::strerror(errno), "; raise the limit of open files (ulimit -n)"));
+  UniqueFd doorbell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  UniqueFd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  if (!doorbell.valid() || !timer.valid()) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("stack: an eventfd and a timerfd: ", std::strerror(errno),
+                     "; raise the limit of open files (ulimit -n)"));
   }
-  return std::unique_ptr<Sleeper>(new Sleeper(doorbell_fd));
+  return std::unique_ptr<Sleeper>(new Sleeper(std::move(doorbell), std::move(timer)));
 }
 
-Sleeper::Sleeper(int doorbell_fd) : doorbell_fd_(doorbell_fd) {
-  watched_[0] = {.fd = doorbell_fd, .events = POLLIN, .revents = 0};
+Sleeper::Sleeper(UniqueFd doorbell, UniqueFd timer)
+    : doorbell_(std::move(doorbell)), timer_(std::move(timer)) {
+  watched_[0] = {.fd = doorbell_.get(), .events = POLLIN, .revents = 0};
+  watched_[1] = {.fd = timer_.get(), .events = POLLIN, .revents = 0};
 }
-
-Sleeper::~Sleeper() { close(doorbell_fd_); }
 
 absl::Status Sleeper::Watch(absl::Span<const int> lanes, absl::Span<const int> others) {
   const size_t total = lanes.size() + others.size();
-  if (total >= kMaxWatched) {
+  if (total > kMaxWatched - kOwn) {
     return absl::InvalidArgumentError(absl::StrCat("stack: ", total,
                                                    " descriptors to sleep on; at most ",
-                                                   kMaxWatched - 1, ": serve fewer queues"));
+                                                   kMaxWatched - kOwn, ": serve fewer queues"));
   }
   const std::lock_guard<std::mutex> hold(mutex_);
-  count_ = 1;
+  count_ = kOwn;
   for (const int fd : lanes) watched_[count_++] = {.fd = fd, .events = POLLIN, .revents = 0};
   others_at_ = count_;
   for (const int fd : others) watched_[count_++] = {.fd = fd, .events = POLLIN, .revents = 0};
@@ -60,9 +64,10 @@ bool Sleeper::Sleep(Time now, Time deadline, const sigset_t* mask) {
   }
   const int ready = ppoll(fds.data(), count, &timeout, mask);
   if (ready < 0) return errno != EINTR;
-  if ((fds[0].revents & POLLIN) != 0) {
-    uint64_t rings;
-    [[maybe_unused]] const ssize_t got = read(doorbell_fd_, &rings, sizeof(rings));
+  for (size_t i = 0; i < kOwn; ++i) {
+    uint64_t times;
+    if (fds[i].revents == 0) continue;
+    [[maybe_unused]] const ssize_t got = read(fds[i].fd, &times, sizeof(times));
   }
   for (size_t i = others_at; i < count && ready > 0; ++i) {
     if (fds[i].revents != 0) others_ready_.store(true, std::memory_order_relaxed);
@@ -72,7 +77,14 @@ bool Sleeper::Sleep(Time now, Time deadline, const sigset_t* mask) {
 
 void Sleeper::Ring() {
   const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t put = write(doorbell_fd_, &one, sizeof(one));
+  [[maybe_unused]] const ssize_t put = write(doorbell_.get(), &one, sizeof(one));
+}
+
+void Sleeper::WakeBy(Time when) {
+  const itimerspec at{.it_interval = {},
+                      .it_value = {.tv_sec = when.nanos() / 1'000'000'000,
+                                   .tv_nsec = when.nanos() % 1'000'000'000}};
+  timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &at, nullptr);
 }
 
 }  // namespace netchannel

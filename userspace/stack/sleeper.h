@@ -11,7 +11,8 @@
 // not end with EINTR when a process was only stopped and continued (signal(7)).
 //
 // Ringing is safe from any thread and never lost: a ring that comes before Sleep makes it return at
-// once. Errors: creation only. Limit: kMaxWatched descriptors.
+// once. So is WakeBy, for who must not be woken before. Errors: creation only. Limit: kMaxWatched
+// descriptors.
 #pragma once
 
 #include <poll.h>
@@ -25,6 +26,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "base/unique_fd.h"
 #include "base/units.h"
 
 namespace netchannel {
@@ -32,7 +34,6 @@ namespace netchannel {
 class Sleeper {
  public:
   static absl::StatusOr<std::unique_ptr<Sleeper>> Create();
-  ~Sleeper();
   Sleeper(const Sleeper&) = delete;
   Sleeper& operator=(const Sleeper&) = delete;
 
@@ -40,24 +41,27 @@ class Sleeper {
   absl::Status Watch(absl::Span<const int> lanes, absl::Span<const int> others);
 
   // Returns when a watched descriptor is readable or has an error, Ring was called since the last
-  // Sleep returned, or `deadline` has passed. False: a signal handler ran. `mask`: the signals that
-  // are blocked meanwhile; null: as they are.
+  // Sleep returned, or `deadline` or the time of WakeBy has passed. False: a signal handler ran.
+  // `mask`: the signals that are blocked meanwhile; null: as they are.
   bool Sleep(Time now, Time deadline, const sigset_t* mask = nullptr);
   void Ring();
+  // Ends a Sleep at `when`, this one or the next; the last call counts.
+  void WakeBy(Time when);
   // Whether one of `others` has ended a Sleep since the last time this was asked.
   bool TakeOthersReady() { return others_ready_.exchange(false, std::memory_order_relaxed); }
 
  private:
-  // The doorbell, up to 7 others (netlink, the ports' errors, control connections), and a lane a
-  // class for each of 64 queues.
-  static constexpr size_t kMaxWatched = 1 + 7 + 2 * 64;
+  static constexpr size_t kOwn = 2;  // the doorbell, the timer
+  // Up to 7 others (netlink, the ports' errors, control connections), and a lane a class for each
+  // of 64 queues.
+  static constexpr size_t kMaxWatched = kOwn + 7 + 2 * 64;
 
-  explicit Sleeper(int doorbell_fd);
+  Sleeper(UniqueFd doorbell, UniqueFd timer);
 
-  const int doorbell_fd_;
+  const UniqueFd doorbell_, timer_;
   std::mutex mutex_;  // guards the three below, which a sleeper copies
   std::array<pollfd, kMaxWatched> watched_;
-  size_t count_ = 1, others_at_ = 1;
+  size_t count_ = kOwn, others_at_ = kOwn;
   std::atomic<bool> others_ready_{false};
 };
 
