@@ -119,9 +119,14 @@ void Runner::Main() {
   }
 }
 
-void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
+// A sender may have begun to stream while this thread was about to take the lease.
+void Runner::TakeOver() {
   streaming_ = false;
   bridge_->SetSleeping(ipc::StackSleep::kAwake);
+}
+
+void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
+  TakeOver();
   Time idle_since = ipc::MonotonicNow();
   priority_.AfterSleep(idle_since);
   while (!stopping_) {
@@ -155,7 +160,7 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
     }
     lease.lock();
     own_sleeps_until_ = kLongAgo;
-    bridge_->SetSleeping(ipc::StackSleep::kAwake);
+    TakeOver();
     idle_since = AfterSleep(now, deadline, idle_since);
     priority_.AfterSleep(ipc::MonotonicNow());
   }

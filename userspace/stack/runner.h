@@ -126,6 +126,8 @@ class Runner {
 
   void Main();
   void RunOwn(std::unique_lock<std::mutex>& lease);
+  // The own thread runs the stack from here on: nobody streams. Precondition: the lease.
+  void TakeOver();
   void StandBy();
   // One sleep of the thread that stands by. `event`: own_event_ before it looked around. True:
   // application threads come often.
