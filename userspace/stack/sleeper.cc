@@ -2,7 +2,6 @@
 #include "stack/sleeper.h"
 
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,12 +10,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "stack/timer_fd.h"
 
 namespace netchannel {
 
 absl::StatusOr<std::unique_ptr<Sleeper>> Sleeper::Create() {
   UniqueFd doorbell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  UniqueFd timer(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  UniqueFd timer = MakeTimerFd();
   if (!doorbell.valid() || !timer.valid()) {
     return absl::ResourceExhaustedError(
         absl::StrCat("stack: an eventfd and a timerfd: ", std::strerror(errno),
@@ -80,11 +80,6 @@ void Sleeper::Ring() {
   [[maybe_unused]] const ssize_t put = write(doorbell_.get(), &one, sizeof(one));
 }
 
-void Sleeper::WakeBy(Time when) {
-  const itimerspec at{.it_interval = {},
-                      .it_value = {.tv_sec = when.nanos() / 1'000'000'000,
-                                   .tv_nsec = when.nanos() % 1'000'000'000}};
-  timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &at, nullptr);
-}
+void Sleeper::WakeBy(Time when) { ArmTimerFd(timer_, when); }
 
 }  // namespace netchannel

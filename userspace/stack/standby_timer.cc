@@ -3,18 +3,17 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
+
+#include "stack/timer_fd.h"
 
 namespace netchannel {
 
 StandbyTimer::StandbyTimer(Duration patience)
-    : patience_(patience),
-      timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
-      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+    : patience_(patience), timer_(MakeTimerFd()), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 bool StandbyTimer::Wait(Time now, const std::atomic<uint32_t>& event, uint32_t seen) {
-  Arm(now + patience_);
+  ArmTimerFd(timer_, now + patience_);
   due_.store((now + patience_ / 2).nanos());
   waiting_ = true;
   pollfd fds[] = {{.fd = timer_.get(), .events = POLLIN, .revents = 0},
@@ -23,7 +22,7 @@ bool StandbyTimer::Wait(Time now, const std::atomic<uint32_t>& event, uint32_t s
   if (event == seen) poll(fds, 2, -1);
   waiting_ = false;
   due_.store(kNever);
-  Arm(Time::FromNanos(0));
+  ArmTimerFd(timer_, Time::FromNanos(0));
   uint64_t wakes;
   if ((fds[1].revents & POLLIN) != 0) {
     [[maybe_unused]] const ssize_t got = read(wake_.get(), &wakes, sizeof(wakes));
@@ -38,15 +37,7 @@ void StandbyTimer::PutOffIfOften(Time now, uint32_t calls) {
   if (now.nanos() < due || !due_.compare_exchange_strong(due, (now + patience_ / 2).nanos()))
     return;
   calls_ = calls;
-  Arm(now + patience_);
-}
-
-// 0: never.
-void StandbyTimer::Arm(Time when) {
-  const itimerspec at{.it_interval = {},
-                      .it_value = {.tv_sec = when.nanos() / 1'000'000'000,
-                                   .tv_nsec = when.nanos() % 1'000'000'000}};
-  timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &at, nullptr);
+  ArmTimerFd(timer_, now + patience_);
 }
 
 void StandbyTimer::Wake() {

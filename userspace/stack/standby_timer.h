@@ -43,7 +43,6 @@ class StandbyTimer {
   static constexpr int64_t kNever = Time::Infinite().nanos();
 
   void PutOffIfOften(Time now, uint32_t calls);
-  void Arm(Time when);
 
   const Duration patience_;
   UniqueFd timer_, wake_;
