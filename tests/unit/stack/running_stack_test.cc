@@ -1,53 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Behaviour of a running stack as an application sees it: threads, leases, wake-ups, and that
-// nothing is left.
+// Behaviour of a running stack as an application sees it: threads, leases, and that nothing is
+// left. How it sleeps: sleeping_stack_test.cc.
 #include <gtest/gtest.h>
-#include <poll.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
-#include <functional>
 #include <set>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "base/rng.h"
-#include "ipc/futex.h"
-#include "stack_pair.h"
+#include "stack_pair_calls.h"
 
 namespace netchannel {
 namespace {
-
-nc_socket* Listen(nc_stack* stack, uint16_t port) {
-  nc_socket* listener = nc_socket_create(stack, 0);
-  const sockaddr_in address = Address("0.0.0.0", port);
-  EXPECT_EQ(nc_bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-  EXPECT_EQ(nc_listen(listener, 16), 0);
-  return listener;
-}
-
-nc_socket* Connect(nc_stack* stack, const char* ip, uint16_t port) {
-  nc_socket* socket = nc_socket_create(stack, 0);
-  const sockaddr_in address = Address(ip, port);
-  EXPECT_EQ(nc_connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0)
-      << std::strerror(errno);
-  return socket;
-}
-
-void SendAll(nc_socket* socket, const std::vector<char>& bytes) {
-  size_t sent = 0;
-  while (sent < bytes.size()) {
-    const ssize_t n = nc_send(socket, bytes.data() + sent, bytes.size() - sent, 0);
-    ASSERT_GT(n, 0) << std::strerror(errno);
-    sent += static_cast<size_t>(n);
-  }
-}
 
 std::vector<char> ReceiveAll(nc_socket* socket) {
   std::vector<char> bytes;
@@ -60,35 +30,11 @@ std::vector<char> ReceiveAll(nc_socket* socket) {
   }
 }
 
-std::vector<char> Pattern(uint64_t seed, size_t size) {
-  SeededRng rng(seed);
-  std::vector<char> bytes(size);
-  for (char& byte : bytes) byte = static_cast<char>(rng.Next());
-  return bytes;
-}
-
 void ExpectSame(const std::vector<char>& received, const std::vector<char>& sent) {
   ASSERT_EQ(received.size(), sent.size());
   const auto differs = std::mismatch(received.begin(), received.end(), sent.begin());
   EXPECT_TRUE(differs.first == received.end())
       << "the first byte that differs is at " << differs.first - received.begin();
-}
-
-// One connection from a to b with a thread at each end.
-void Converse(StackPair& pair, uint16_t port, const std::function<void(nc_socket*)>& at_a,
-              const std::function<void(nc_socket*)>& at_b) {
-  nc_socket* listener = Listen(pair.b(), port);
-  std::thread server([&] {
-    nc_socket* socket = nc_accept(listener, nullptr, nullptr, 0);
-    ASSERT_NE(socket, nullptr) << std::strerror(errno);
-    at_b(socket);
-    nc_close(socket);
-  });
-  nc_socket* socket = Connect(pair.a(), "10.0.0.2", port);
-  at_a(socket);
-  nc_close(socket);
-  server.join();
-  nc_close(listener);
 }
 
 // A stream of `size` bytes from a to b arrives as it was sent, and ends.
@@ -349,117 +295,6 @@ TEST(RunningStack, AHostWhoseSocketsAllHaveStreamsStillRefusesAloud) {
   EXPECT_EQ(errno, ECONNREFUSED);
   nc_close(refused);
   for (nc_socket* socket : sockets) nc_close(socket);
-}
-
-TEST(RunningStack, AThreadAsleepInASetIsWokenByTheStacksOwnThread) {
-  StackPair pair;
-  Converse(
-      pair, 7000,
-      [&](nc_socket* socket) {
-        char byte = 'x';
-        ASSERT_EQ(nc_send(socket, &byte, 1, 0), 1);
-        nc_set* set = nc_set_create(pair.a());
-        ASSERT_EQ(nc_set_watch(set, socket, NC_READ, nullptr), 0);
-        nc_event event;
-        ASSERT_EQ(nc_set_wait(set, &event, 1, 10000), 1);
-        EXPECT_EQ(event.socket, socket);
-        EXPECT_TRUE(event.events & NC_READ);
-        ASSERT_EQ(nc_recv(socket, &byte, 1, MSG_DONTWAIT), 1);
-        EXPECT_EQ(byte, 'y');
-        nc_set_destroy(set);
-      },
-      [&](nc_socket* socket) {
-        char byte = 0;
-        ASSERT_EQ(nc_recv(socket, &byte, 1, 0), 1);
-        byte = 'y';
-        ASSERT_EQ(nc_send(socket, &byte, 1, 0), 1);
-        EXPECT_EQ(nc_recv(socket, &byte, 1, 0), 0);
-      });
-}
-
-// What a thread waits for may be brought about by another one, without a packet. It must not sleep
-// on until it looks by itself, 20 ms later and more.
-TEST(RunningStack, AThreadAsleepInASetIsWokenByAnotherThreadsDoing) {
-  StackPair pair;
-  Converse(
-      pair, 7000,
-      [&](nc_socket* socket) {
-        nc_set* set = nc_set_create(pair.a());
-        constexpr int kTimes = 50;
-        std::atomic<int> waits = 0, woken = 0;
-        std::thread waiter([&] {
-          for (int i = 0; i < kTimes; ++i) {
-            nc_event event;
-            ++waits;
-            EXPECT_EQ(nc_set_wait(set, &event, 1, 10000), 1);
-            ++woken;
-          }
-        });
-        Duration late;
-        for (int i = 0; i < kTimes; ++i) {
-          // It sleeps by then, or nothing is shown by this time.
-          do {
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
-          } while (waits <= i);
-          const Time watched = ipc::MonotonicNow();
-          ASSERT_EQ(nc_set_watch(set, socket, NC_WRITE | NC_ONESHOT, nullptr), 0);
-          while (woken <= i) std::this_thread::yield();
-          late = late + (ipc::MonotonicNow() - watched);
-        }
-        waiter.join();
-        EXPECT_LT(late, Duration::Millis(5) * kTimes);
-        nc_set_destroy(set);
-      },
-      [&](nc_socket* socket) {
-        char byte = 0;
-        EXPECT_EQ(nc_recv(socket, &byte, 1, 0), 0);
-      });
-}
-
-// Sleeps grow while nothing happens: 20 ms, 40 ms, then 50. One that a busy machine makes longer
-// may look like a later one, two in a row do not.
-Time LookOfAnIdleStack(LoopbackLink& link) {
-  Time before = link.NextLook();
-  for (int long_ones = 0; long_ones < 2;) {
-    const Time look = link.NextLook();
-    long_ones = look - before >= Duration::Millis(50) ? long_ones + 1 : 0;
-    before = look;
-  }
-  return before;
-}
-
-TEST(RunningStack, AStackThatHasNothingToDoLooksTwentyTimesASecond) {
-  StackPair pair;
-  const Time look = LookOfAnIdleStack(pair.link_of_a());
-  EXPECT_GE(pair.link_of_a().NextLook() - look, Duration::Millis(50));
-}
-
-// From when the own thread falls asleep, for 50 ms, to when it looks next. Meanwhile an application
-// sends what gets lost.
-Duration SleepWhileATimerIsSet() {
-  StackPair pair;
-  nc_socket* listener = Listen(pair.b(), 7000);
-  nc_socket* socket = Connect(pair.a(), "10.0.0.2", 7000);
-  EXPECT_EQ(nc_setopt(socket, NC_LINGER_MS, 0), 0);
-  SendAll(socket, Pattern(1, 1));
-  const Time look = LookOfAnIdleStack(pair.link_of_a());
-  // It is asleep by then, or this attempt shows nothing.
-  while (ipc::MonotonicNow() - look < Duration::Millis(2)) std::this_thread::yield();
-  pair.Cut();
-  SendAll(socket, Pattern(1, 1));
-  const Duration slept = pair.link_of_a().NextLook() - look;
-  pair.Join();
-  nc_close(socket);
-  nc_close(listener);
-  return slept;
-}
-
-TEST(RunningStack, ATimerThatAnApplicationsCallSetsDoesNotWaitForALongSleep) {
-  // Of a busy machine each sleep may be longer than it should, but not all of them.
-  for (int attempt = 0; attempt < 20; ++attempt) {
-    if (SleepWhileATimerIsSet() < Duration::Millis(50)) return;
-  }
-  FAIL() << "each time the sleep went on";
 }
 
 // What a closed socket has written is delivered although its stack is stopped at once.

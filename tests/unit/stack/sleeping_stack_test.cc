@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a running stack sleeps: who wakes a thread that waits, and when one looks that has nothing to
+// do.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "ipc/futex.h"
+#include "stack_pair_calls.h"
+
+namespace netchannel {
+namespace {
+
+TEST(SleepingStack, AThreadAsleepInASetIsWokenByTheStacksOwnThread) {
+  StackPair pair;
+  Converse(
+      pair, 7000,
+      [&](nc_socket* socket) {
+        char byte = 'x';
+        ASSERT_EQ(nc_send(socket, &byte, 1, 0), 1);
+        nc_set* set = nc_set_create(pair.a());
+        ASSERT_EQ(nc_set_watch(set, socket, NC_READ, nullptr), 0);
+        nc_event event;
+        ASSERT_EQ(nc_set_wait(set, &event, 1, 10000), 1);
+        EXPECT_EQ(event.socket, socket);
+        EXPECT_TRUE(event.events & NC_READ);
+        ASSERT_EQ(nc_recv(socket, &byte, 1, MSG_DONTWAIT), 1);
+        EXPECT_EQ(byte, 'y');
+        nc_set_destroy(set);
+      },
+      [&](nc_socket* socket) {
+        char byte = 0;
+        ASSERT_EQ(nc_recv(socket, &byte, 1, 0), 1);
+        byte = 'y';
+        ASSERT_EQ(nc_send(socket, &byte, 1, 0), 1);
+        EXPECT_EQ(nc_recv(socket, &byte, 1, 0), 0);
+      });
+}
+
+// What a thread waits for may be brought about by another one, without a packet. It must not sleep
+// on until it looks by itself, 20 ms later and more.
+TEST(SleepingStack, AThreadAsleepInASetIsWokenByAnotherThreadsDoing) {
+  StackPair pair;
+  Converse(
+      pair, 7000,
+      [&](nc_socket* socket) {
+        nc_set* set = nc_set_create(pair.a());
+        constexpr int kTimes = 50;
+        std::atomic<int> waits = 0, woken = 0;
+        std::thread waiter([&] {
+          for (int i = 0; i < kTimes; ++i) {
+            nc_event event;
+            ++waits;
+            EXPECT_EQ(nc_set_wait(set, &event, 1, 10000), 1);
+            ++woken;
+          }
+        });
+        Duration late;
+        for (int i = 0; i < kTimes; ++i) {
+          // It sleeps by then, or nothing is shown by this time.
+          do {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+          } while (waits <= i);
+          const Time watched = ipc::MonotonicNow();
+          ASSERT_EQ(nc_set_watch(set, socket, NC_WRITE | NC_ONESHOT, nullptr), 0);
+          while (woken <= i) std::this_thread::yield();
+          late = late + (ipc::MonotonicNow() - watched);
+        }
+        waiter.join();
+        EXPECT_LT(late, Duration::Millis(5) * kTimes);
+        nc_set_destroy(set);
+      },
+      [&](nc_socket* socket) {
+        char byte = 0;
+        EXPECT_EQ(nc_recv(socket, &byte, 1, 0), 0);
+      });
+}
+
+// Sleeps grow while nothing happens: 20 ms, 40 ms, then 50. One that a busy machine makes longer
+// may look like a later one, two in a row do not.
+Time LookOfAnIdleStack(LoopbackLink& link) {
+  Time before = link.NextLook();
+  for (int long_ones = 0; long_ones < 2;) {
+    const Time look = link.NextLook();
+    long_ones = look - before >= Duration::Millis(50) ? long_ones + 1 : 0;
+    before = look;
+  }
+  return before;
+}
+
+TEST(SleepingStack, AStackThatHasNothingToDoLooksTwentyTimesASecond) {
+  StackPair pair;
+  const Time look = LookOfAnIdleStack(pair.link_of_a());
+  EXPECT_GE(pair.link_of_a().NextLook() - look, Duration::Millis(50));
+}
+
+// From when the own thread falls asleep, for 50 ms, to when it looks next. Meanwhile an application
+// sends what gets lost.
+Duration SleepWhileATimerIsSet() {
+  StackPair pair;
+  nc_socket* listener = Listen(pair.b(), 7000);
+  nc_socket* socket = Connect(pair.a(), "10.0.0.2", 7000);
+  EXPECT_EQ(nc_setopt(socket, NC_LINGER_MS, 0), 0);
+  SendAll(socket, Pattern(1, 1));
+  const Time look = LookOfAnIdleStack(pair.link_of_a());
+  // It is asleep by then, or this attempt shows nothing.
+  while (ipc::MonotonicNow() - look < Duration::Millis(2)) std::this_thread::yield();
+  pair.Cut();
+  SendAll(socket, Pattern(1, 1));
+  const Duration slept = pair.link_of_a().NextLook() - look;
+  pair.Join();
+  nc_close(socket);
+  nc_close(listener);
+  return slept;
+}
+
+TEST(SleepingStack, ATimerThatAnApplicationsCallSetsDoesNotWaitForALongSleep) {
+  // Of a busy machine each sleep may be longer than it should, but not all of them.
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    if (SleepWhileATimerIsSet() < Duration::Millis(50)) return;
+  }
+  FAIL() << "each time the sleep went on";
+}
+
+}  // namespace
+}  // namespace netchannel
