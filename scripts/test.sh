@@ -8,7 +8,7 @@
 #
 #   (none)      gcc, all tests in full; clang with the address and undefined sanitizers, the tests without a network,
 #               with fewer seeds (sim-transport: 1 of 5, and 1 of 2 shares of late packets; channels that come and go in
-#               sim-stack: 4 of 12) and a tenth of the fuzzers' runs
+#               sim-stack: 4 of 12) and a tenth to a third of the fuzzers' runs
 #   --sanitize  more: these two sanitizers on all tests, the thread sanitizer on all tests but bpf's
 #   --long      more: 10,000 seeds in the simulator, 1,000 live steering changes, 1,000 kills of clients, an hour of
 #               fuzzing, clang-tidy
