@@ -6,9 +6,9 @@
 # Installs what is missing, builds, runs every test, and closes with `N passed, N failed, N skipped`; every
 # skip and failure is named with its reason above that line. Exit status 0 only if nothing failed.
 #
-#   (none)      gcc, all tests in full; clang with the address and undefined sanitizers, the tests without a network,
-#               with fewer seeds (sim-transport: 1 of 5, and 1 of 2 shares of late packets; channels that come and go in
-#               sim-stack: 4 of 12) and a tenth to a third of the fuzzers' runs
+#   (none)      gcc, all tests in full; clang with the address and undefined sanitizers, the tests without a network
+#               and without the programs, with fewer seeds (sim-transport: 1 of 5, and 1 of 2 shares of late packets;
+#               channels that come and go in sim-stack: 4 of 12) and a tenth to a third of the fuzzers' runs
 #   --sanitize  more: these two sanitizers on all tests, the thread sanitizer on all tests but bpf's
 #   --long      more: 10,000 seeds in the simulator, 1,000 live steering changes, 1,000 kills of clients, an hour of
 #               fuzzing, clang-tidy
@@ -165,8 +165,8 @@ export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0
 
 asan_tests=(unit sim fuzz)
-((sanitize)) && asan_tests+=(bpf live)
-tsan_tests=(unit sim live)
+((sanitize)) && asan_tests+=(commands bpf live)
+tsan_tests=(unit commands sim live)
 
 CC=gcc CXX=g++ nc_configure "$NC_BUILD" -Dunity_programs=true
 sanitized_build "$NC_BUILD-asan" address,undefined
