@@ -111,14 +111,23 @@ TEST_F(BenchTransportsTest, IdleConnectionsHaveNoRequests) {
   EXPECT_THAT(outcome.err, HasSubstr("--over"));
 }
 
-class InterruptedBenchTest : public BenchTransportsTest,
-                             public testing::WithParamInterface<const char*> {
+struct Work {
+  const char* name;
+  const char* workload;
+  const char* over;
+  Words client;
+};
+
+class InterruptedBenchTest : public BenchTransportsTest, public testing::WithParamInterface<Work> {
  protected:
   // A client that would send for a minute has begun.
   void StartBoth() {
-    server_.emplace(StartIn(kB, Bench(GetParam(), "tcp-uring", {"--server", "--once"})));
+    const auto& [name, workload, over, client] = GetParam();
+    server_.emplace(StartIn(kB, Bench(workload, over, {"--server", "--once"})));
     ASSERT_TRUE(server_->WaitForOutput("ready\n")) << server_->err();
-    client_.emplace(StartIn(kA, Bench(GetParam(), "tcp-uring", Client({"--seconds", "60"}))));
+    Words of_client = Client({"--seconds", "60"});
+    of_client.insert(of_client.end(), client.begin(), client.end());
+    client_.emplace(StartIn(kA, Bench(workload, over, of_client)));
     ASSERT_TRUE(Eventually(*client_, [&] { return KernelTcpSegments(kA) > 100; }))
         << client_->err();
   }
@@ -126,9 +135,14 @@ class InterruptedBenchTest : public BenchTransportsTest,
   std::optional<Process> server_, client_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Workloads, InterruptedBenchTest,
-                         testing::Values("stream", "messages", "pingpong"),
-                         [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(
+    Workloads, InterruptedBenchTest,
+    testing::Values(Work{"Stream", "stream", "tcp-uring", {}},
+                    Work{"Messages", "messages", "tcp-uring", {}},
+                    Work{"PingPong", "pingpong", "tcp-uring", {}},
+                    // What is not counted would take 7 s and more.
+                    Work{"WarmingUp", "pingpong", "tcp", {"--size", "16777216"}}),
+    [](const auto& test) { return std::string(test.param.name); });
 
 TEST_P(InterruptedBenchTest, CtrlCEndsTheClient) {
   ASSERT_NO_FATAL_FAILURE(StartBoth());

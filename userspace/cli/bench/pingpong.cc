@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <vector>
 
 #include "cli/bench/stop_rule.h"
@@ -11,8 +10,8 @@ namespace netchannel::cli {
 namespace {
 
 // Round trips that are made first and not counted: caches, branch predictors, the congestion
-// window's start. No more than are counted: where two ends that spin share a core each takes
-// milliseconds.
+// window's start. As many as are counted or for as long at the most: where two ends that spin share
+// a core each takes milliseconds.
 constexpr uint64_t kWarmUp = 1000;
 
 absl::Status RoundTrip(ByteStream& stream, absl::Span<std::byte> buffer) {
@@ -25,8 +24,8 @@ absl::Status RoundTrip(ByteStream& stream, absl::Span<std::byte> buffer) {
 absl::StatusOr<Progress> SendPings(ByteStream& stream, const Request& request,
                                    Histogram& round_trips) {
   std::vector<std::byte> buffer(request.size, std::byte{0x5a});
-  const uint64_t warm_up = request.count != 0 ? std::min(kWarmUp, request.count) : kWarmUp;
-  for (uint64_t i = 0; i < warm_up; ++i) {
+  StopRule warming_up(request, 1);
+  for (uint64_t i = 0; i < kWarmUp && warming_up.Next(); ++i) {
     if (auto status = RoundTrip(stream, absl::MakeSpan(buffer)); !status.ok()) return status;
   }
   Progress done;
