@@ -57,7 +57,7 @@ add() { # PASSED FAILED SKIPPED
   skipped=$((skipped + $3))
 }
 
-# The tests of DIR whose suite or name begins with one of the given prefixes; all of them for none.
+# The tests of DIR whose name begins with one of the given prefixes; all of them for none.
 tests_of() { # DIR [PREFIX...]
   local dir=$1 pattern
   shift
