@@ -83,7 +83,7 @@ void Runner::KeepHouse(Time now) {
 }
 
 bool Runner::AnnounceSleep() {
-  bridge_->SetSleeping(ipc::StackSleep::kAsleep);
+  bridge_->SetSleeping(rest());
   if (!bridge_->HasWork()) return true;
   bridge_->SetSleeping(ipc::StackSleep::kAwake);
   return false;
@@ -188,7 +188,10 @@ void Runner::StandBy() {
     if (!lent_ && bridge_->HasSleepers()) break;
     const bool often = StandByFor(period, event, seen);
     const uint32_t activity = activity_;
-    if (!lent_ && activity == seen) break;  // nobody came for a whole period
+    if (activity == seen) {  // nobody came for a whole period
+      if (!lent_) break;
+      if (streaming_) EndStreaming();
+    }
     period = often ? std::min(period * 2, kMaxSleep) : kStandbyPeriod;
     seen = activity;
   }
@@ -197,7 +200,7 @@ void Runner::StandBy() {
 
 bool Runner::StandByFor(Duration period, uint32_t event, uint32_t seen) {
   own_parked_ = true;
-  const bool park = lender_asleep_;
+  const bool park = lender_asleep_ && !streaming_;
   if (!park) own_parked_ = false;
   const Time now = ipc::MonotonicNow();
   if (!park && !streaming_ && period == kMaxSleep && standby_timer_.usable()) {
@@ -301,6 +304,15 @@ void Runner::NoteSender(Time now) {
   sleeper_->Ring();
 }
 
+void Runner::EndStreaming() {
+  {
+    const std::unique_lock<std::mutex> lease(lease_, std::try_to_lock);
+    if (!lease.owns_lock() || !lender_asleep_) return;
+    streaming_ = false;
+  }
+  sleeper_->Ring();
+}
+
 void Runner::Leave(std::unique_lock<std::mutex>& lease) {
   while (true) {
     bool received = false;
@@ -309,9 +321,11 @@ void Runner::Leave(std::unique_lock<std::mutex>& lease) {
     }
     last_round_end_ = ipc::MonotonicNow();
     bridge_->WakeReaders();  // the next round may be a sleep away
-    // What has come may have given it another time to wake at. And what it waits for may have
-    // become true by what an application has done.
-    const bool ring = lender_asleep_ && (received || sleeper_wants_.done(sleeper_wants_.argument));
+    // What has come may have given it another time to wake at: while a sender streams, that has
+    // until EndStreaming. And what it waits for may have become true by what an application has
+    // done.
+    const bool ring = lender_asleep_ &&
+                      ((received && !streaming_) || sleeper_wants_.done(sleeper_wants_.argument));
     BoundSleep(last_round_end_);
     lease.unlock();
     if (ring) sleeper_->Ring();

@@ -152,6 +152,9 @@ class Runner {
   // Lets who sleeps now look in kMaxSleep, when the first timer would else be later than that. Not
   // at once: its thread would take the stack from the one that sends. Precondition: the lease.
   void BoundSleep(Time now);
+  // The sender comes no more, beside a lender that is asleep: who has to send what it has left, and
+  // to see to the timers.
+  void EndStreaming();
   // Gives the lease up. Rounds that were asked for while it was held are run first.
   void Leave(std::unique_lock<std::mutex>& lease);
   void WakeOwnThread();

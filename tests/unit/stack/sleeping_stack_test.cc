@@ -92,6 +92,44 @@ TEST(SleepingStack, AThreadAsleepInASetIsWokenByAnotherThreadsDoing) {
       });
 }
 
+// Small messages are sent while a thread of the same application waits for the answer, which comes
+// when all have arrived. How often the sender had to ring.
+uint64_t RingsBesideAWaitingThread(size_t messages) {
+  StackPair pair;
+  const std::vector<char> message = Pattern(1, 64);
+  uint64_t rings = 0;
+  Converse(
+      pair, 7000,
+      [&](nc_socket* socket) {
+        std::atomic<pid_t> waiting_thread = 0;
+        std::thread waiter([&] {
+          waiting_thread = gettid();
+          char byte = 0;
+          EXPECT_EQ(nc_recv(socket, &byte, 1, 0), 1);
+        });
+        while (waiting_thread == 0 || !IsAsleep(waiting_thread)) std::this_thread::yield();
+        rings = pair.link_of_a().wakes();
+        for (size_t i = 0; i < messages; ++i) SendAll(socket, message);
+        waiter.join();
+        rings = pair.link_of_a().wakes() - rings;
+      },
+      [&](nc_socket* socket) {
+        std::vector<char> all(messages * message.size());
+        EXPECT_EQ(nc_recv(socket, all.data(), all.size(), MSG_WAITALL),
+                  static_cast<ssize_t>(all.size()));
+        EXPECT_EQ(nc_send(socket, "x", 1, 0), 1);
+        EXPECT_EQ(nc_recv(socket, all.data(), 1, 0), 0);
+      });
+  return rings;
+}
+
+// It rings once in kFlushBytes, and a few times when it begins to stream; not with each message,
+// which would be a round and a packet each.
+TEST(SleepingStack, WhoStreamsBesideAThreadThatSleepsInAReceiveSeldomRings) {
+  constexpr size_t kMessages = 100000;
+  EXPECT_LT(RingsBesideAWaitingThread(kMessages), kMessages / 100);
+}
+
 // Sleeps grow while nothing happens: 20 ms, 40 ms, then 50. One that a busy machine makes longer
 // may look like a later one, two in a row do not.
 Time LookOfAnIdleStack(LoopbackLink& link) {

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -59,7 +60,10 @@ class LoopbackLink final : public ipc::StackLink, private Housekeeping {
 
   std::byte* region() override { return stack_->region().base(); }
   size_t region_size() const override { return stack_->region().size(); }
-  void Wake() override { stack_->runner().Wake(); }
+  void Wake() override {
+    ++wakes_;
+    stack_->runner().Wake();
+  }
   ipc::LendResult Lend(bool (*done)(void*), void* argument, Time deadline, bool spin) override {
     return stack_->runner().Lend(done, argument, deadline, spin);
   }
@@ -76,6 +80,9 @@ class LoopbackLink final : public ipc::StackLink, private Housekeeping {
     looked_.wait(hold, [&] { return looks_ != seen; });
     return looked_at_;
   }
+
+  // How often an application thread has rung.
+  uint64_t wakes() const { return wakes_; }
 
   FallbackLog Fallbacks() {
     return stack_->runner().WithLease([this] { return stack_->bridge().fallbacks(); });
@@ -96,6 +103,7 @@ class LoopbackLink final : public ipc::StackLink, private Housekeeping {
   std::condition_variable looked_;
   uint64_t looks_ = 0;
   Time looked_at_;
+  std::atomic<uint64_t> wakes_ = 0;
   std::unique_ptr<ApplicationStack> stack_;
 };
 
