@@ -16,6 +16,9 @@
 //   It yields each kTurn, and asks for slices of that length, so that a yield gives up no more.
 //   Not beside programs that spin: with short slices it comes back before them (a ping-pong of
 //   17 us took 106).
+// - Who spins is about to ask for something: for kPatience it does not fall asleep. Else a
+//   ping-pong that something has held up once stays slow: it would fall asleep with each turn, and
+//   be woken so late that it falls asleep in the next one.
 // - Nobody spins: who waits sleeps, and was woken perhaps on this very core. It yields at each
 //   look.
 //
@@ -40,6 +43,10 @@ class CoreSharing {
   void OnWork(Time now, size_t received, size_t moved);
   // A round has found none.
   void OnIdle(Time now);
+  // Nothing was to be done since `idle_since`. Whether the thread is to stay awake nevertheless.
+  bool IsAwaited(Time now, Time idle_since) {
+    return now - idle_since < kPatience && FindSpinners(now) != Spinners::kNone;
+  }
 
  private:
   // A program's turn, from what it finds in its buffer to its answer, and the switch to it.
@@ -47,6 +54,8 @@ class CoreSharing {
   // A doorbell, a segment, a packet, and one more of each: a message, not a stream of them, which
   // would pay for a yield each round.
   static constexpr size_t kLittle = 6;
+  // Several of the slowest turns, 150 us; and short beside what an idle program that spins costs.
+  static constexpr Duration kPatience = Duration::Millis(1);
   // A yield to nobody is 0.6 us.
   static constexpr Duration kTurn = Duration::Micros(100);
   // The kernel's balancing may bring it back; a move is some 20 us of both cores.

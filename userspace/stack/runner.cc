@@ -140,7 +140,8 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
       if (!config_.lend) sharing_.OnWork(now, round.received, round.moved);
       continue;
     }
-    if (now - idle_since < spin_.budget()) {
+    if (now - idle_since < spin_.budget() ||
+        (!config_.lend && sharing_.IsAwaited(now, idle_since))) {
       // Who does not lend serves other threads, and one of them may wait for this very core.
       config_.lend ? Relax() : sharing_.OnIdle(now);
       continue;

@@ -74,6 +74,17 @@ TEST_F(CoreSharingTest, SlicesAreShortWhereNobodySpins) {
   EXPECT_EQ(Slice(), kernels);
 }
 
+TEST_F(CoreSharingTest, WhoSpinsKeepsTheStackAwakeForAWhile) {
+  CoreSharing sharing(&bridge_);
+  EXPECT_FALSE(sharing.IsAwaited(now_, now_));
+  SpinOn(3);
+  EXPECT_TRUE(sharing.IsAwaited(now_, now_));
+  SpinOn(3);
+  EXPECT_TRUE(sharing.IsAwaited(now_ + Duration::Micros(999), now_));
+  SpinOn(3);
+  EXPECT_FALSE(sharing.IsAwaited(now_ + Duration::Millis(1), now_));
+}
+
 TEST_F(CoreSharingTest, AnApplicationMayNameAnyCore) {
   SpinOn((1u << ipc::kSpinnerCoreBits) - 1);
   cpu_set_t cores;
