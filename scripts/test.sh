@@ -44,8 +44,8 @@ if ((long)); then
 fi
 
 work=$(mktemp -d)
-beside= # process group of begin_beside
-trap 'if [[ -n $beside ]]; then kill -- -"$beside" 2>/dev/null; wait "$beside" || true; fi; rm -rf "$work"' EXIT
+ahead= # pid of build_ahead's ninja
+trap 'if [[ -n $ahead ]]; then kill "$ahead" 2>/dev/null; wait "$ahead" || true; fi; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 passed=0
 failed=0
@@ -82,10 +82,21 @@ needed_by() { # DIR [PREFIX...]
   targets_of "$1" "${names[@]}"
 }
 
+# Builds for tests to come while others run, which leave cores idle, and at the lowest priority, so that those need
+# not wait for it. Its errors show when `build` builds the same.
+build_ahead() { # DIR [PREFIX...]
+  local targets
+  mapfile -t targets < <(needed_by "$@")
+  nice -n 19 ninja -C "$1" "${targets[@]}" >"$work/ahead.log" 2>&1 &
+  ahead=$!
+}
+
 build() { # LABEL DIR [PREFIX...]: all of DIR, or what the tests that the prefixes name need
   local label=$1 targets
   shift
   echo "== $label: build"
+  if [[ -n $ahead ]]; then wait "$ahead" || true; fi
+  ahead=
   mapfile -t targets < <(needed_by "$@")
   nc_ninja "$1" "${targets[@]}" && return
   echo "failed: $label: the build" >&2
@@ -94,17 +105,17 @@ build() { # LABEL DIR [PREFIX...]: all of DIR, or what the tests that the prefix
 }
 
 run() { # LABEL DIR TIMEOUT_MULTIPLIER [PREFIX...]: the tests of DIR, or what the prefixes name; they are built
-  local label=$1 dir=$2 multiplier=$3 names counts xml
+  local label=$1 dir=$2 multiplier=$3 names counts
   shift 3
   mapfile -t names < <(tests_of "$dir" "$@")
   ((${#names[@]})) || return 0
   echo "== $label: ${#names[@]} test programs"
-  xml=$(mktemp -d "$work/xml.XXXXXX")
-  NC_XML="$xml" meson test -C "$dir" --no-rebuild --print-errorlogs \
+  mkdir -p "$work/$label"
+  NC_XML="$work/$label" meson test -C "$dir" --no-rebuild --print-errorlogs \
     --wrapper "$NC_ROOT/scripts/lib/gtest_xml.sh" --timeout-multiplier $((multiplier * patience)) "${names[@]}" || true
   # meson names its log after the wrapper.
   counts=$(python3 "$NC_ROOT/scripts/lib/count_tests.py" "$dir/meson-logs/testlog-gtest_xml.sh.json" \
-    "$xml" "$label")
+    "$work/$label" "$label")
   # shellcheck disable=SC2086  # three numbers
   add $counts
 }
@@ -116,41 +127,6 @@ sanitized_build() { # DIR SANITIZERS
   CC=clang CXX=clang++ nc_configure "$1" -Dbuildtype=plain -Doptimization=1 -Db_sanitize="$2" \
     -Dunity=on -Dunity_size=100 \
     -Dc_args=-gline-tables-only -Dcpp_args=-gline-tables-only
-}
-
-# The sanitized build and those of its tests that go by no clock, while gcc's tests run, of which the live ones leave
-# cores idle; at the lowest priority, so that those need not wait for it.
-begin_beside() { # DIR TESTS_TO_BUILD...
-  set -m # a process group of its own, so that its end is that of all it has started
-  run_beside "$@" >"$work/beside.log" 2>&1 &
-  beside=$!
-  set +m
-}
-
-run_beside() { # in a subshell
-  local passed=0 failed=0 skipped=0
-  renice -n 19 "$BASHPID" >/dev/null
-  if build asan "$@"; then
-    touch "$work/beside.built"
-    run asan "$1" 5 "${clockless[@]}"
-  fi
-  echo "$passed $failed $skipped" >"$work/beside.counts"
-}
-
-# Shows what it prints, from its beginning to its end. False when it has not built the tests.
-end_beside() {
-  local counts="0 1 0"
-  tail -n +1 -f --pid="$beside" "$work/beside.log"
-  wait "$beside" || true
-  beside=
-  if [[ -s $work/beside.counts ]]; then
-    counts=$(<"$work/beside.counts")
-  else
-    echo "failed: asan: its tests came to no end" >&2
-  fi
-  # shellcheck disable=SC2086  # three numbers
-  add $counts
-  [[ -e $work/beside.built ]]
 }
 
 FUZZ_SECONDS=3600    # of the long run, shared by all fuzzers
@@ -188,18 +164,19 @@ export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 # A child of fork() that starts threads, as preloaded programs may: without die_after_fork=0 a test ends there.
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0
 
-clockless=(sim fuzz)
-timed=(unit)
-((sanitize)) && timed+=(commands bpf live)
+asan_tests=(unit sim fuzz)
+((sanitize)) && asan_tests+=(commands bpf live)
 tsan_tests=(unit commands sim live)
 
 CC=gcc CXX=g++ nc_configure "$NC_BUILD" -Dunity_programs=true
 sanitized_build "$NC_BUILD-asan" address,undefined
-gcc_built=0
-if build gcc "$NC_BUILD"; then gcc_built=1; fi
-begin_beside "$NC_BUILD-asan" "${clockless[@]}" "${timed[@]}"
-if ((gcc_built)); then run gcc "$NC_BUILD" 1; fi
-if end_beside; then run asan "$NC_BUILD-asan" 5 "${timed[@]}"; fi
+if build gcc "$NC_BUILD"; then
+  build_ahead "$NC_BUILD-asan" "${asan_tests[@]}"
+  run gcc "$NC_BUILD" 1
+fi
+if build asan "$NC_BUILD-asan" "${asan_tests[@]}"; then
+  run asan "$NC_BUILD-asan" 5 "${asan_tests[@]}"
+fi
 if ((sanitize)); then
   sanitized_build "$NC_BUILD-tsan" thread
   if build tsan "$NC_BUILD-tsan" "${tsan_tests[@]}"; then run tsan "$NC_BUILD-tsan" 10 "${tsan_tests[@]}"; fi
