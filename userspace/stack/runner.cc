@@ -306,12 +306,18 @@ void Runner::NoteSender(Time now) {
 }
 
 void Runner::EndStreaming() {
+  bool asleep;
   {
     const std::unique_lock<std::mutex> lease(lease_, std::try_to_lock);
-    if (!lease.owns_lock() || !lender_asleep_) return;
-    streaming_ = false;
+    if (!lease.owns_lock()) return;
+    asleep = lender_asleep_;
+    if (asleep) streaming_ = false;
   }
-  sleeper_->Ring();
+  if (asleep) {
+    sleeper_->Ring();
+  } else if (round_wanted_) {  // of who found the lease taken just now
+    Wake();
+  }
 }
 
 void Runner::Leave(std::unique_lock<std::mutex>& lease) {
