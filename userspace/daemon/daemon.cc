@@ -66,7 +66,8 @@ absl::Status Daemon::OpenAll() {
 absl::Status Daemon::StartStack() {
   HostConfig host = interface_->MakeHost(config_);
   host.sockets.max_sockets = config_.total_sockets;
-  const ThreadPriorityConfig priority = DaemonPriorityOf(config_);
+  ThreadPriorityConfig priority = ThreadPriorityOf(config_);
+  priority.limit_process = true;
   PermitThreadPriority(priority);
   auto stack = RunningStack::Create({.spin = Duration::Micros(config_.spin_us),
                                      .lend = false,

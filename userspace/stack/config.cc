@@ -273,16 +273,6 @@ ThreadPriorityConfig ThreadPriorityOf(const Config& config) {
   return priority;
 }
 
-ThreadPriorityConfig DaemonPriorityOf(const Config& config) {
-  ThreadPriorityConfig priority = ThreadPriorityOf(config);
-  priority.limit_process = true;
-  if (config.scheduling == "auto") {
-    priority.scheduling = Scheduling::kNice;
-    priority.ordinary_beside_spinners = true;
-  }
-  return priority;
-}
-
 std::string DefaultConfigText() {
   const Config defaults;
   std::string text;

@@ -93,7 +93,7 @@ struct Config {
   // [threads]
   uint32_t spin_us = 50;
   bool lend = true;
-  std::string scheduling = "auto";
+  std::string scheduling = "normal";
   uint32_t priority = 10;
   uint32_t budget_us = 50000;
   uint32_t channel_threads = 0;
@@ -111,8 +111,6 @@ struct Config {
 };
 
 ThreadPriorityConfig ThreadPriorityOf(const Config& config);
-// The same, of netchanneld.
-ThreadPriorityConfig DaemonPriorityOf(const Config& config);
 // Of an application's region.
 ipc::RegionShape RegionShapeOf(const Config& config);
 

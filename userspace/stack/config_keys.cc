@@ -154,17 +154,15 @@ std::vector<ConfigKey> MakeKeys() {
        "how long a thread polls without work before it sleeps"},
       {"threads", "lend", BoolField{&C::lend}, "",
        "a thread that waits in a call runs the stack meanwhile (no hand-over)"},
-      {"threads", "scheduling", TextField{&C::scheduling, {"auto", "normal", "nice", "rr", "fifo"}},
-       "",
+      {"threads", "scheduling", TextField{&C::scheduling, {"normal", "nice", "rr", "fifo"}}, "",
        "how the stack's own thread is scheduled: ordinary, with a raised niceness, or real time "
-       "(SCHED_RR, SCHED_FIFO). auto: in netchanneld with a raised niceness while no program spins "
-       "for it, else ordinary. What is not permitted falls back; `netchannel status` says why"},
+       "(SCHED_RR, SCHED_FIFO). What is not permitted falls back; `netchannel status` says why"},
       {"threads", "priority", UintField{&C::priority, 1, 99}, "",
-       "rr and fifo: the real-time priority; nice and auto: the niceness below 0, at most 20"},
+       "rr and fifo: the real-time priority; nice: the niceness below 0, at most 20"},
       {"threads", "budget_us", UintField{&C::budget_us, 1000, 10000000}, "microseconds",
-       "rr and fifo: running for longer than this without a sleep, the thread goes on with "
-       "ordinary "
-       "priority until it sleeps; in netchanneld the kernel ends the process if it does not, at 8 "
+       "running for longer than this without a sleep, the thread goes on with ordinary priority "
+       "until it sleeps; in netchanneld the kernel ends the process if a real-time thread does "
+       "not, at 8 "
        "times it (RLIMIT_RTTIME)"},
 
       {"threads", "channel_threads", UintField{&C::channel_threads, 0, 16}, "threads",

@@ -50,10 +50,7 @@ CoreSharing::Spinners CoreSharing::FindSpinners(Time now) {
   bridge_->SetStackCore(static_cast<uint32_t>(core));
   bridge_->CollectSpinners(now, &spinners_);
   const bool spinners = CPU_COUNT(&spinners_) != 0;
-  if (spinners == short_slices_) {
-    priority_->SetBesideSpinners(spinners);
-    SetShortSlices(!spinners);
-  }
+  if (spinners == short_slices_) SetShortSlices(!spinners);
   if (!spinners) return Spinners::kNone;
   return CPU_ISSET(core, &spinners_) ? Spinners::kHere : Spinners::kElsewhere;
 }

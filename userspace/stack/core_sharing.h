@@ -14,8 +14,8 @@
 // - There is work without end: on a core that others wait for, the kernel would let it go on until
 //   a tick finds its time slice used up, 4 ms and more, and a latency program stands behind it.
 //   It yields each kTurn, and asks for slices of that length, so that a yield gives up no more.
-//   Not beside programs that spin: with short slices, or a priority above theirs, it comes back
-//   before them (a ping-pong of 17 us took 106).
+//   Not beside programs that spin: with short slices it comes back before them (a ping-pong of
+//   17 us took 106).
 // - Who spins is about to ask for something: for kPatience it does not fall asleep. Else a
 //   ping-pong that something has held up once stays slow: it would fall asleep with each turn, and
 //   be woken so late that it falls asleep in the next one.
@@ -32,13 +32,12 @@
 
 #include "base/units.h"
 #include "stack/bridge.h"
-#include "stack/thread_priority.h"
 
 namespace netchannel {
 
 class CoreSharing {
  public:
-  CoreSharing(Bridge* bridge, ThreadPriority* priority) : bridge_(bridge), priority_(priority) {}
+  explicit CoreSharing(Bridge* bridge) : bridge_(bridge) {}
 
   // A round has found work: packets came, and so much else was moved.
   void OnWork(Time now, size_t received, size_t moved);
@@ -70,7 +69,6 @@ class CoreSharing {
   void SetShortSlices(bool on);
 
   Bridge* const bridge_;
-  ThreadPriority* const priority_;
   cpu_set_t spinners_;  // as last found
   Time looking_since_;
   Time gave_way_;

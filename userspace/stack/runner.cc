@@ -23,7 +23,7 @@ Runner::Runner(const RunnerConfig& config, Host* host, Bridge* bridge, Sleeper* 
       housekeeping_(housekeeping),
       spin_(config.spin),
       priority_(config.priority),
-      sharing_(bridge, &priority_) {
+      sharing_(bridge) {
   // Who lends returns to its application, and is not there to wake somebody later.
   if (!config.lend) bridge->BePatient();
 }

@@ -4,13 +4,12 @@
 // latency one first, so its priority is what stands between latency traffic and the programs of the
 // host (design.md: on few cores one thread beats a thread a class).
 //
-// Raised, it runs before ordinary threads as soon as it wakes. At real-time priority, when it has
-// not slept for the budget, it goes on with ordinary priority until it does: a stack that bulk
-// traffic keeps busy must not keep a core from the programs that it serves. (A niceness leaves them
-// their share: of a core with one such program, a tenth at -10.) Behind that stands the kernel's
-// own limit, RLIMIT_RTTIME at kKernelBudgets budgets, where the whole process may have it
-// (netchanneld): a thread that hangs at real-time priority ends with the process, and the service
-// manager starts it anew.
+// Raised, it runs before ordinary threads as soon as it wakes. When it has not slept for the budget
+// it goes on with ordinary priority until it does: a stack that bulk traffic keeps busy must not
+// keep a core from the programs that it serves. Behind that stands the kernel's own limit,
+// RLIMIT_RTTIME at kKernelBudgets budgets, where the whole process may have it (netchanneld): a
+// thread that hangs at real-time priority ends with the process, and the service manager starts it
+// anew.
 //
 // What is not permitted falls back, real time to niceness and niceness to ordinary, and status()
 // says why. Never raised: the application threads that run an embedded stack (they are their
@@ -33,9 +32,6 @@ const char* SchedulingName(Scheduling scheduling);  // "normal", "nice", "rr", "
 struct ThreadPriorityConfig {
   Scheduling scheduling = Scheduling::kNormal;
   uint32_t priority = 1;  // of kFifo and kRoundRobin: 1 to 99; of kNice: the niceness below 0
-  // Raised only while no program spins for the stack: with those it takes turns by yielding, and a
-  // yield gives up the less the higher the priority.
-  bool ordinary_beside_spinners = false;
   Duration budget = Duration::Millis(50);
   bool limit_process = false;  // sets RLIMIT_RTTIME
 };
@@ -53,14 +49,7 @@ class ThreadPriority {
   void AfterSleep(Time now) { running_since_ = now; }
   // Now and then while it runs.
   void Check(Time now) {
-    if (real_time() && !spent_ && now - running_since_ > config_.budget) Lower();
-  }
-
-  // Programs spin for the stack, or no more. Gives the thread the kernel's own time slices again.
-  void SetBesideSpinners(bool on) {
-    if (raised() && config_.ordinary_beside_spinners) {
-      Set(on ? Scheduling::kNormal : status_.scheduling, status_.priority);
-    }
+    if (raised() && !spent_ && now - running_since_ > config_.budget) Lower();
   }
 
   struct Status {
@@ -76,7 +65,6 @@ class ThreadPriority {
   static constexpr int kFallbackNiceness = 10;  // of who may not have real time
 
   bool raised() const { return status_.scheduling != Scheduling::kNormal; }
-  bool real_time() const { return raised() && status_.scheduling != Scheduling::kNice; }
   // False and errno: not permitted.
   bool Set(Scheduling scheduling, uint32_t priority);
   void TryOrExplain(Scheduling scheduling, uint32_t priority);

@@ -34,9 +34,8 @@ done
 # systemd looks for the programs that a unit names: here they are below DESTDIR.
 unit=$work/etc/systemd/system/netchanneld@.service
 ! grep -n '@[A-Z]*@' "$unit" || fail "the lines above still have a place to fill"
-for needed in 'Type=notify' 'User=netchannel' 'Group=netchannel' 'LimitMEMLOCK=infinity' 'LimitNICE=-10' \
-  'Restart=on-failure' 'CapabilityBoundingSet=CAP_NET_RAW CAP_IPC_LOCK' \
-  "ExecStartPre=+$prefix/share/netchannel/scripts/setup.sh %i"; do
+for needed in 'Type=notify' 'User=netchannel' 'Group=netchannel' 'LimitMEMLOCK=infinity' 'Restart=on-failure' \
+  'CapabilityBoundingSet=CAP_NET_RAW CAP_IPC_LOCK' "ExecStartPre=+$prefix/share/netchannel/scripts/setup.sh %i"; do
   grep -qF -- "$needed" "$unit" || fail "the unit does not say $needed"
 done
 mkdir "$work/verified"

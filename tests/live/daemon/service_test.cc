@@ -3,12 +3,10 @@
 // netchanneld as a service manager sees it, and what it keeps of root.
 #include <dirent.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -39,14 +37,6 @@ std::vector<pid_t> ThreadsOf(pid_t process) {
   }
   closedir(tasks);
   return threads;
-}
-
-int LeastNiceness(pid_t process) {
-  int least = 19;
-  for (const pid_t thread : ThreadsOf(process)) {
-    least = std::min(least, getpriority(PRIO_PROCESS, static_cast<id_t>(thread)));
-  }
-  return least;
 }
 
 // Stops one thread of another process, as a hang would, and none of its others, until it goes.
@@ -180,26 +170,6 @@ TEST_F(ServiceTest, KeepsOnlyTheCapabilitiesThatItNeeds) {
   EXPECT_EQ(StatusField(process, "Groups").find("0 "), std::string::npos);
   const pid_t guardian = StatusOf(kA)["daemon"].value("guardian_pid", -1);
   EXPECT_EQ(StatusField(guardian, "CapEff"), "0000000000000000");
-  // Its thread has its priority all the same, or says which limit root may not raise here.
-  Json thread;
-  EXPECT_TRUE(Eventually(daemons_[0], [&] {
-    thread = StatusOf(kA)["thread"];
-    return thread.value("scheduling", "") == "nice" ||
-           thread.value("why", "").find("LimitNICE") != std::string::npos;
-  })) << thread;
-  EXPECT_EQ(LeastNiceness(process), thread.value("scheduling", "") == "nice" ? -10 : 0);
-}
-
-TEST_F(ServiceTest, ItsThreadRunsBeforeThePrograms) {
-  ASSERT_EQ(pair_->Setup(kA).status, 0);
-  StartOne();
-  ASSERT_TRUE(daemons_[0].WaitForOutput("ready\n")) << daemons_[0].err();
-  const auto thread = [&] { return StatusOf(kA)["thread"]; };
-  // It may not have begun when the daemon is ready.
-  ASSERT_TRUE(Eventually(daemons_[0], [&] { return thread().value("scheduling", "") == "nice"; }))
-      << thread();
-  EXPECT_EQ(thread().value("priority", 0), 10);
-  EXPECT_EQ(LeastNiceness(daemons_[0].pid()), -10);
 }
 
 }  // namespace

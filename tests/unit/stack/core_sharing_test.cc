@@ -37,7 +37,6 @@ class CoreSharingTest : public testing::Test {
   ipc::Region region_ = *ipc::Region::Create({.socket_count = 16, .ring_bytes = 4096});
   ipc::Region later_ = *ipc::Region::Create({.socket_count = 16, .ring_bytes = 4096});
   Bridge bridge_;
-  ThreadPriority priority_{ThreadPriorityConfig()};
   Time now_ = Time::FromNanos(1'000'000'000);
   uint32_t looks_ = 0;
 };
@@ -67,7 +66,7 @@ uint64_t Slice() {
 
 TEST_F(CoreSharingTest, SlicesAreShortWhereNobodySpins) {
   const uint64_t kernels = Slice();
-  CoreSharing sharing(&bridge_, &priority_);
+  CoreSharing sharing(&bridge_);
   sharing.OnIdle(now_);
   EXPECT_EQ(Slice(), kernels == 0 ? 0u : 100'000u);
   SpinOn(3);
@@ -76,7 +75,7 @@ TEST_F(CoreSharingTest, SlicesAreShortWhereNobodySpins) {
 }
 
 TEST_F(CoreSharingTest, WhoSpinsKeepsTheStackAwakeForAWhile) {
-  CoreSharing sharing(&bridge_, &priority_);
+  CoreSharing sharing(&bridge_);
   EXPECT_FALSE(sharing.IsAwaited(now_, now_));
   SpinOn(3);
   EXPECT_TRUE(sharing.IsAwaited(now_, now_));
@@ -104,7 +103,7 @@ TEST_F(CoreSharingTest, ApplicationsReadWhereTheStackRuns) {
 TEST_F(CoreSharingTest, TheStackLeavesTheCoreOfASpinnerAndStaysFreeToMove) {
   const cpu_set_t before = Affinity();
   if (CPU_COUNT(&before) < 2) GTEST_SKIP() << "needs two cores";
-  CoreSharing sharing(&bridge_, &priority_);
+  CoreSharing sharing(&bridge_);
   constexpr int kTries = 20;
   int moved = 0;
   for (int i = 0; i < kTries; ++i) {
@@ -127,7 +126,7 @@ TEST_F(CoreSharingTest, TheStackStaysWhereThereIsNoOtherCore) {
   const int core = sched_getcpu();
   CPU_SET(core, &one);
   ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
-  CoreSharing sharing(&bridge_, &priority_);
+  CoreSharing sharing(&bridge_);
   SpinOn(static_cast<uint32_t>(core));
   sharing.OnIdle(now_);
   EXPECT_EQ(sched_getcpu(), core);

@@ -26,12 +26,8 @@ class ThreadPriorityTest : public testing::Test {
  protected:
   // Runs `body` on a thread that has asked for `scheduling`. What was refused, or "".
   static std::string With(Scheduling scheduling, uint32_t priority,
-                          const std::function<void(ThreadPriority&)>& body,
-                          bool ordinary_beside_spinners = false) {
-    ThreadPriority thread_priority({.scheduling = scheduling,
-                                    .priority = priority,
-                                    .ordinary_beside_spinners = ordinary_beside_spinners,
-                                    .budget = kBudget});
+                          const std::function<void(ThreadPriority&)>& body) {
+    ThreadPriority thread_priority({scheduling, priority, kBudget, /*limit_process=*/false});
     std::thread([&] {
       thread_priority.Raise(kStart);
       const bool as_asked = thread_priority.status().scheduling == scheduling;
@@ -50,49 +46,21 @@ TEST_F(ThreadPriorityTest, OrdinaryIsLeftAsItIs) {
   EXPECT_EQ(why, "");
 }
 
-bool IsRoundRobin() { return (sched_getscheduler(0) & ~SCHED_RESET_ON_FORK) == SCHED_RR; }
-
 TEST_F(ThreadPriorityTest, ASpentBudgetLowersItUntilTheNextSleep) {
-  const std::string why = With(Scheduling::kRoundRobin, 1, [](ThreadPriority& priority) {
-    EXPECT_TRUE(IsRoundRobin());
+  const std::string why = With(Scheduling::kNice, 5, [](ThreadPriority& priority) {
+    EXPECT_EQ(Niceness(), -5);
     priority.Check(kStart + kBudget);
-    EXPECT_TRUE(IsRoundRobin());
+    EXPECT_EQ(Niceness(), -5);
     priority.Check(kStart + kBudget + Duration::Nanos(1));
-    EXPECT_FALSE(IsRoundRobin());
+    EXPECT_EQ(Niceness(), 0);
     priority.Check(kStart + kBudget * 2);
     EXPECT_EQ(priority.status().budgets_spent, 1u);
     priority.BeforeSleep();
-    EXPECT_TRUE(IsRoundRobin());
+    EXPECT_EQ(Niceness(), -5);
     priority.AfterSleep(kStart + kBudget * 3);
     priority.Check(kStart + kBudget * 4);
-    EXPECT_TRUE(IsRoundRobin());
-  });
-  if (!why.empty()) GTEST_SKIP() << why;
-}
-
-TEST_F(ThreadPriorityTest, ANicenessHasNoBudget) {
-  const std::string why = With(Scheduling::kNice, 5, [](ThreadPriority& priority) {
-    EXPECT_EQ(Niceness(), -5);
-    priority.Check(kStart + kBudget * 100);
-    EXPECT_EQ(Niceness(), -5);
-    EXPECT_EQ(priority.status().budgets_spent, 0u);
-    priority.SetBesideSpinners(true);
     EXPECT_EQ(Niceness(), -5);
   });
-  if (!why.empty()) GTEST_SKIP() << why;
-}
-
-TEST_F(ThreadPriorityTest, BesideSpinnersItIsOrdinaryWhereThatIsAskedFor) {
-  const std::string why = With(
-      Scheduling::kNice, 5,
-      [](ThreadPriority& priority) {
-        EXPECT_EQ(Niceness(), -5);
-        priority.SetBesideSpinners(true);
-        EXPECT_EQ(Niceness(), 0);
-        priority.SetBesideSpinners(false);
-        EXPECT_EQ(Niceness(), -5);
-      },
-      /*ordinary_beside_spinners=*/true);
   if (!why.empty()) GTEST_SKIP() << why;
 }
 
@@ -119,8 +87,7 @@ TEST_F(ThreadPriorityTest, RealTimeIsGivenAndTakenBack) {
 TEST_F(ThreadPriorityTest, WhatIsNotPermittedFallsBackAndSaysWhy) {
   // No kernel has it, with any privilege.
   constexpr uint32_t kNoPriority = 100;
-  ThreadPriority priority(
-      {.scheduling = Scheduling::kFifo, .priority = kNoPriority, .budget = kBudget});
+  ThreadPriority priority({Scheduling::kFifo, kNoPriority, kBudget, false});
   std::thread([&] { priority.Raise(kStart); }).join();
   EXPECT_NE(priority.status().scheduling, Scheduling::kFifo);
   EXPECT_THAT(priority.status().why, HasSubstr("fifo 100: "));
