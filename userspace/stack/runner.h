@@ -153,7 +153,8 @@ class Runner {
   // at once: its thread would take the stack from the one that sends. Precondition: the lease.
   void BoundSleep(Time now);
   // The sender comes no more, beside a lender that is asleep: who has to send what it has left, and
-  // to see to the timers.
+  // to see to the timers. By the own thread, without the lease; while another has it, there is
+  // somebody who comes, and it does nothing.
   void EndStreaming();
   // Gives the lease up. Rounds that were asked for while it was held are run first.
   void Leave(std::unique_lock<std::mutex>& lease);

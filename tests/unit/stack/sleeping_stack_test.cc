@@ -129,11 +129,12 @@ uint64_t RingsBesideAWaitingThread(size_t messages) {
 TEST(SleepingStack, WhoStreamsBesideAThreadThatSleepsInAReceiveSeldomRings) {
   constexpr size_t kMessages = 100000;
   const uint64_t rings = RingsBesideAWaitingThread(kMessages);
-#ifndef NC_THREAD_SANITIZER  // there a message takes longer than the gap that ends a stream
-  EXPECT_LT(rings, kMessages / 100);
-#else
-  EXPECT_LE(rings, kMessages + 1);
+#if defined(NC_THREAD_SANITIZER)
+  GTEST_SKIP() << "how often it rings under the thread sanitizer says nothing of the stack: 24 to "
+                  "6409 times here, 7 to 6693 where each message rings; this time "
+               << rings;
 #endif
+  EXPECT_LT(rings, kMessages / 100);
 }
 
 // Sleeps grow while nothing happens: 20 ms, 40 ms, then 50. One that a busy machine makes longer
