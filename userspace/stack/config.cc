@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stack/config.h"
 
+#include <algorithm>
 #include <bit>
 #include <type_traits>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "netdriver/peer_networks.h"
@@ -23,7 +25,7 @@ std::string FullName(const ConfigKey& key) { return absl::StrCat(key.section, ".
 // "netchannel.toml:3: session.channels: ..."
 absl::Status Refuse(absl::string_view origin, const toml::node& node, absl::string_view name,
                     absl::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat(PlaceOf(origin, node), ": ", name, ": ", why));
+  return OneLineError(absl::StrCat(PlaceOf(origin, node), ": ", name, ": ", why));
 }
 
 std::string RangeOf(const ConfigField& field) {
@@ -165,13 +167,19 @@ std::string PlaceOf(absl::string_view origin, const toml::node& node) {
   return line == 0 ? std::string(origin) : absl::StrCat(origin, ":", line);
 }
 
+absl::Status OneLineError(std::string message) {
+  std::replace_if(
+      message.begin(), message.end(), [](char c) { return absl::ascii_iscntrl(c); }, '?');
+  return absl::InvalidArgumentError(message);
+}
+
 absl::StatusOr<toml::table> ParseToml(absl::string_view text, absl::string_view origin) {
   toml::parse_result parsed = toml::parse(std::string_view(text.data(), text.size()),
                                           std::string_view(origin.data(), origin.size()));
   if (parsed) return std::move(parsed).table();
-  return absl::InvalidArgumentError(
-      absl::StrCat(origin, ":", static_cast<uint32_t>(parsed.error().source().begin.line),
-                   ": not TOML: ", View(parsed.error().description())));
+  return OneLineError(absl::StrCat(origin, ":",
+                                   static_cast<uint32_t>(parsed.error().source().begin.line),
+                                   ": not TOML: ", View(parsed.error().description())));
 }
 
 absl::Status ReadTable(absl::string_view origin, const toml::table& table, Config& config) {
@@ -203,7 +211,7 @@ absl::StatusOr<Config> ParseConfig(absl::string_view text, absl::string_view ori
   Config config;
   if (absl::Status status = ReadTable(origin, *table, config); !status.ok()) return status;
   if (absl::Status status = CheckConfig(config); !status.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(origin, ": ", status.message()));
+    return OneLineError(absl::StrCat(origin, ": ", status.message()));
   }
   return config;
 }
@@ -230,8 +238,7 @@ absl::Status CheckConfig(const Config& config) {
   }
   for (const std::string& network : config.networks) {
     if (const auto prefix = IpPrefix::Parse(network); !prefix.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("peers.networks: ", prefix.status().message()));
+      return OneLineError(absl::StrCat("peers.networks: ", prefix.status().message()));
     }
   }
   if (config.scaling_policy != "fixed" && config.channels > config.max_channels) {

@@ -18,8 +18,7 @@ constexpr size_t kMaxCommand = 15;  // TASK_COMM_LEN without its end
 
 absl::Status RefuseRule(absl::string_view origin, const toml::node& node, absl::string_view key,
                         absl::string_view why) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(PlaceOf(origin, node), ": class_rules", key, ": ", why));
+  return OneLineError(absl::StrCat(PlaceOf(origin, node), ": class_rules", key, ": ", why));
 }
 
 std::optional<uint32_t> NumberIn(const toml::node& node, int64_t most) {

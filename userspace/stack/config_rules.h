@@ -8,12 +8,10 @@
 #include <string>
 #include <vector>
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "stack/class_rules.h"
+#include "stack/toml.h"
 
 namespace netchannel {
 

@@ -26,10 +26,23 @@ absl::StatusOr<toml::table> ParseFile(const std::string& path) {
   std::stringstream text;
   if (file) text << file.rdbuf();  // sets failbit also for an empty file
   if (!file || (text.fail() && errno != 0)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "read the configuration ", path, ": ", std::strerror(errno), "; check its path and mode"));
+    return OneLineError(absl::StrCat("read the configuration ", path, ": ", std::strerror(errno),
+                                     "; check its path and mode"));
   }
   return ParseToml(text.str(), path);
+}
+
+std::string TextOf(const toml::table& table) {
+  std::ostringstream text;
+  text << table << "\n";
+  return text.str();
+}
+
+// Whether a text can be said in TOML: not every argument is UTF-8.
+bool IsSayable(const std::string& word) {
+  const toml::table table{{"v", word}};
+  const toml::parse_result again = toml::parse(TextOf(table));
+  return again && again.table() == table;
 }
 
 // `session.channels=4` as the table of one section with one key.
@@ -38,16 +51,19 @@ absl::StatusOr<toml::table> ParseSetting(const std::string& setting) {
       absl::StrSplit(setting, absl::MaxSplits('=', 1));
   const std::vector<std::string> names = absl::StrSplit(parts.first, '.');
   if (names.size() != 2 || parts.second.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--set ", setting, ": write SECTION.KEY=VALUE, for example session.channels=4"));
+    return OneLineError(absl::StrCat("--set ", setting,
+                                     ": write SECTION.KEY=VALUE, for example session.channels=4"));
   }
   toml::table section;
   const toml::parse_result value = toml::parse(absl::StrCat("v = ", parts.second));
-  if (value) {
+  if (value && value.table().size() == 1) {
     section.insert(names[1], *value.table().get("v"));
   } else {
     // A value that is no TOML by itself is a word: `session.congestion=dctcp` needs no quotes in a
-    // shell.
+    // shell. One that is a whole text, of which only the first line would count, is none of a key.
+    if (!IsSayable(parts.second)) {
+      return OneLineError(absl::StrCat("--set ", setting, ": the value is not UTF-8"));
+    }
     section.insert(names[1], parts.second);
   }
   toml::table table;
@@ -82,8 +98,8 @@ absl::StatusOr<Loaded> Load(const std::string& path, const std::vector<std::stri
   }
   if (auto status = CheckConfig(loaded.config); !status.ok()) {
     const absl::string_view joint = path.empty() || settings.empty() ? "" : " with ";
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, joint, settings.empty() ? "" : "the command line", ": ", status.message()));
+    return OneLineError(absl::StrCat(path, joint, settings.empty() ? "" : "the command line", ": ",
+                                     status.message()));
   }
   return loaded;
 }
@@ -101,9 +117,7 @@ absl::StatusOr<std::string> ConfigTextOf(const std::string& path,
                                          const std::vector<std::string>& settings) {
   const auto loaded = Load(path, settings);
   if (!loaded.ok()) return loaded.status();
-  std::ostringstream text;
-  text << loaded->table << "\n";
-  return text.str();
+  return TextOf(loaded->table);
 }
 
 }  // namespace netchannel

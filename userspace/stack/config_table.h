@@ -7,14 +7,15 @@
 
 #include <string>
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "stack/config.h"
+#include "stack/toml.h"
 
 namespace netchannel {
+
+// Control characters of what the message quotes are shown as '?': it stays one line.
+absl::Status OneLineError(std::string message);
 
 absl::StatusOr<toml::table> ParseToml(absl::string_view text, absl::string_view origin);
 

@@ -79,6 +79,18 @@ TEST_F(ConfigSettingsTest, AValueThatIsNoTomlIsAWord) {
   EXPECT_EQ(config->congestion, "dctcp");
 }
 
+TEST_F(ConfigSettingsTest, AWholeTextIsNoValue) {
+  WriteFile("");
+  EXPECT_THAT(Refusal({"session.channels=4\npacing=false"}),
+              HasSubstr("--set session.channels=4?pacing=false: session.channels: must be"));
+  EXPECT_EQ(Refusal({"session.channels=4\n"}), "accepted");
+}
+
+TEST_F(ConfigSettingsTest, AValueThatIsNoTextIsRefused) {
+  WriteFile("");
+  EXPECT_THAT(Refusal({"daemon.user=\xac"}), HasSubstr("daemon.user=\xac: the value is not UTF-8"));
+}
+
 TEST_F(ConfigSettingsTest, SettingsMayMendHowKeysOfTheFileRelate) {
   WriteFile("[scaling]\npolicy = 'adaptive'\nmax_channels = 2\n[session]\nchannels = 3\n");
   EXPECT_THAT(Refusal({}), HasSubstr(path_ + ": session.channels: 3 is above"));

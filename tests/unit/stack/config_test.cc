@@ -89,6 +89,15 @@ TEST(Config, WhatIsNotTomlSaysWhere) {
   EXPECT_THAT(Refusal("[host\n"), HasSubstr("test.toml:1: not TOML"));
 }
 
+TEST(Config, ASectionWithoutANameSaysWhere) {
+  EXPECT_THAT(Refusal("[#session]\n"), HasSubstr("test.toml:1: not TOML"));
+}
+
+TEST(Config, ARefusalIsOneLineWhateverItQuotes) {
+  EXPECT_EQ(Refusal("[\"a\\nb\"]\n"),
+            "test.toml:1: a?b: unknown section; `netchannel config` lists all keys");
+}
+
 TEST(Config, DefaultTextIsAcceptedAndChangesNothing) {
   const auto config = ParseConfig(DefaultConfigText(), "default");
   ASSERT_TRUE(config.ok()) << config.status();
