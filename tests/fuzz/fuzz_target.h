@@ -2,7 +2,7 @@
 //
 // What a fuzz target provides, and what runs it. A target is one .cc file in this folder, listed in
 // meson.build, which defines LLVMFuzzerTestOneInput and, if random bytes rarely get deep,
-// FuzzSeeds.
+// FuzzSeeds. One that has to look at the arguments first defines LLVMFuzzerInitialize.
 //
 // With clang it is a libFuzzer program (libfuzzer_seeds.cc brings the seeds in); with other
 // compilers standalone_main.cc feeds it random and mutated inputs, the same ones for the same seed.

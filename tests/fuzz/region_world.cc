@@ -70,15 +70,19 @@ World::~World() {
 void World::Round(End& end) {
   end.bridge.ServeDeferred(now_);
   end.bridge.Tend(now_);
-  while (const std::optional<uint32_t> owner = end.bridge.PollEnded()) {
-    end.bridge.RemoveApplication(now_, *owner);
-    end.ended.push_back(*owner);
-  }
+  end.between ? end.between(now_) : RemoveEnded(end);
   end.host->Receive(now_);
   end.bridge.Publish(now_);
   end.bridge.Serve(now_);
   end.host->Transmit(now_);
   end.bridge.Publish(now_);
+}
+
+void World::RemoveEnded(End& end) {
+  while (const std::optional<uint32_t> owner = end.bridge.PollEnded()) {
+    end.bridge.RemoveApplication(now_, *owner);
+    end.ended.push_back(*owner);
+  }
 }
 
 void World::Step(int rounds) {

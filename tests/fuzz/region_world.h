@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,6 +58,11 @@ class World {
   void Advance(Duration by);  // lets time pass at once
   Time now() const { return now_; }
   Bridge& bridge(int host) { return ends_[host].bridge; }
+  // From here on `between` is called before each of the host's rounds, and sees to the applications
+  // that have ended.
+  void SetBetween(int host, std::function<void(Time)> between) {
+    ends_[host].between = std::move(between);
+  }
   static wire::IpAddress AddressOf(int host) {
     return wire::IpAddress::V4(0x0a000001u + static_cast<uint32_t>(host));
   }
@@ -74,8 +80,10 @@ class World {
     Bridge bridge{/*deferring=*/true};
     std::unique_ptr<Host> host;
     std::vector<uint32_t> ended;
+    std::function<void(Time)> between;
   };
   void Round(End& end);
+  void RemoveEnded(End& end);
 
   Time now_ = Time::FromNanos(1'000'000'000);
   End ends_[2];

@@ -16,6 +16,8 @@
 #include "base/rng.h"
 #include "fuzz_target.h"
 
+// As libFuzzer has it.
+extern "C" __attribute__((weak)) int LLVMFuzzerInitialize(int* argc, char*** argv);
 extern "C" __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)());
 
 namespace netchannel::fuzz {
@@ -126,6 +128,7 @@ int Usage(const char* program) {
 }
 
 int Main(int argc, char** argv) {
+  if (LLVMFuzzerInitialize != nullptr) LLVMFuzzerInitialize(&argc, &argv);
   Options options;
   int files = 0;
   for (int i = 1; i < argc; ++i) {

@@ -6,7 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,9 +24,25 @@
 namespace netchannel {
 namespace {
 
-bool IsSocket(int fd) {
-  struct stat info;
-  return fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode);
+// One end of a connected pair, which ends with the other. Who waits for connections, or has a
+// socket for datagrams, would never end for us.
+bool IsStreamEnd(int fd) {
+  sockaddr_un peer;
+  socklen_t length = sizeof(peer);
+  int type = 0;
+  socklen_t type_length = sizeof(type);
+  return getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) == 0 &&
+         peer.sun_family == AF_UNIX &&
+         getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_length) == 0 && type == SOCK_STREAM;
+}
+
+// Who writes to the descriptor past the library is told so, and does not lose it unawares. What has
+// been written before may hold descriptors, the other end among them, which must not live on in it.
+void ShutForReading(int end) {
+  shutdown(end, SHUT_RD);
+  char bytes[512];
+  while (recv(end, bytes, sizeof(bytes), MSG_DONTWAIT) > 0) {
+  }
 }
 
 // The stack writes to it: to a pipe or a file of somebody's making it would not.
@@ -201,13 +217,11 @@ void ControlServer::WriteStatus(Time now) {
 bool ControlServer::OnAnchor(ClientRegion& region, const ipc::AnchorMessage& message,
                              UniqueFd end) {
   const uint32_t slot = message.slot;
-  if (slot >= region.memory.view().socket_count() || !IsSocket(end.get())) return false;
+  if (slot >= region.memory.view().socket_count() || !IsStreamEnd(end.get())) return false;
   // Of a socket that is no more: its descriptor ends with ours.
   if (!bridge_->Holds(region.owner, slot)) return true;
   const EventTag tag{EventSource::kAnchor, region.number, slot};
-  // Who writes to the descriptor past the library is told so, and does not lose it unawares. Fails
-  // for sockets that are no anchors.
-  shutdown(end.get(), SHUT_RD);
+  ShutForReading(end.get());
   // The end of the other side is always told.
   if (!Watch(end.get(), 0, tag.Pack())) return false;
   if (slot >= region.anchors.size()) region.anchors.resize(slot + 1);
