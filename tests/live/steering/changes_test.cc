@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 
 #include "base/rng.h"
@@ -160,6 +161,22 @@ TEST_F(ChangesTest, ChangesUnderLoadLoseNoByteResetNothingAndAreAllSeen) {
   // A machine that is busy with something else may delay one in a hundred.
   EXPECT_LE(late, static_cast<long>(changes / 100 + 1));
   for (const int end : {kA, kB}) EXPECT_EQ(Count(end, "refused"), 0u) << Steering(end);
+}
+
+TEST_F(ChangesTest, AreSeenInTimeByAStackThatHasLongBeenIdle) {
+  // By then its sleeps have grown to the longest (stack/runner.h).
+  constexpr timespec kIdle = {0, 300'000'000};
+  constexpr uint64_t kChanges = 8;
+  uint64_t late = 0;
+  for (uint64_t i = 1; i <= kChanges; ++i) {
+    nanosleep(&kIdle, nullptr);
+    const auto seen = After(kA, "changes", [i](xdp::SteeringMaps& maps) {
+      return maps.SetKnob(NC_KNOB_RATE_LATENCY, i * 20'000'000);
+    });
+    ASSERT_TRUE(seen) << Steering(kA);
+    late += *seen > Duration::Millis(100) ? 1 : 0;
+  }
+  EXPECT_LE(late, 1u);  // a machine that is busy with something else
 }
 
 TEST_F(ChangesTest, ALaneMovesToAnotherQueuesSocketWithItsTraffic) {
