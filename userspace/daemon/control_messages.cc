@@ -38,11 +38,13 @@ bool IsStreamEnd(int fd) {
 
 // Who writes to the descriptor past the library is told so, and does not lose it unawares. What has
 // been written before may hold descriptors, the other end among them, which must not live on in it.
-void ShutForReading(int end) {
+// How often it had to be read.
+int ShutForReading(int end) {
   shutdown(end, SHUT_RD);
-  char bytes[512];
-  while (recv(end, bytes, sizeof(bytes), MSG_DONTWAIT) > 0) {
-  }
+  char bytes[4096];
+  int reads = 0;
+  while (recv(end, bytes, sizeof(bytes), MSG_DONTWAIT) > 0) ++reads;
+  return reads;
 }
 
 // The stack writes to it: to a pipe or a file of somebody's making it would not.
@@ -221,7 +223,7 @@ bool ControlServer::OnAnchor(ClientRegion& region, const ipc::AnchorMessage& mes
   // Of a socket that is no more: its descriptor ends with ours.
   if (!bridge_->Holds(region.owner, slot)) return true;
   const EventTag tag{EventSource::kAnchor, region.number, slot};
-  ShutForReading(end.get());
+  messages_left_ -= ShutForReading(end.get());
   // The end of the other side is always told.
   if (!Watch(end.get(), 0, tag.Pack())) return false;
   if (slot >= region.anchors.size()) region.anchors.resize(slot + 1);

@@ -74,8 +74,9 @@ class ControlServer {
 
  private:
   static constexpr int kEventsAtOnce = 64;
-  static constexpr int kMaxBatches = 16;      // of events a Poll
-  static constexpr int kMessagesAPoll = 256;  // and new connections: some 10 us each at the worst
+  static constexpr int kMaxBatches = 16;  // of events a Poll
+  // And new connections, and reads of what an anchor holds: some 10 us each at the worst.
+  static constexpr int kMessagesAPoll = 256;
   static constexpr int kAcceptsAtOnce = 16;
   static constexpr uint32_t kMaxStrangersOfUser = 128;  // programs that start at the same moment
   // A document takes milliseconds when there are many sockets. Who asks again before so many times
