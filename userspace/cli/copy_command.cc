@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/copy_command.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
@@ -16,6 +14,7 @@
 #include "cli/file_digest.h"
 #include "cli/interrupt.h"
 #include "cli/mapped_file.h"
+#include "cli/new_file.h"
 #include "cli/progress.h"
 
 namespace netchannel::cli {
@@ -109,7 +108,7 @@ absl::Status Send(const CopyOptions& options, Transport& transport) {
 }
 
 absl::Status ReceiveFile(const CopyOptions& options, ByteStream& stream, const Offer& offer) {
-  auto file = MappedFile::Create(options.path, offer.size);
+  auto file = NewFile::Create(options.path, offer.size);
   if (!file.ok()) return file.status();
   if (auto status = SendValue(stream, Ready{}); !status.ok()) return status;
 
@@ -123,6 +122,9 @@ absl::Status ReceiveFile(const CopyOptions& options, ByteStream& stream, const O
   auto digest = Sha256(file->bytes());
   if (!digest.ok()) return digest.status();
   receipt.intact = *digest == offer.digest ? 1 : 0;
+  if (receipt.intact == 1) {
+    if (auto status = file->Keep(); !status.ok()) return status;
+  }
   if (auto status = SendValue(stream, receipt); !status.ok()) return status;
   stream.FinishSending().IgnoreError();  // a sender that has read the receipt may be gone
   if (receipt.intact == 1) return absl::OkStatus();
@@ -130,6 +132,7 @@ absl::Status ReceiveFile(const CopyOptions& options, ByteStream& stream, const O
 }
 
 absl::Status Receive(const CopyOptions& options, Transport& transport) {
+  if (auto status = NewFile::CheckPlace(options.path); !status.ok()) return status;
   auto listener = transport.Listen();
   if (!listener.ok()) return listener.status();
   std::printf("ready\n");
@@ -141,9 +144,7 @@ absl::Status Receive(const CopyOptions& options, Transport& transport) {
   if (offer->magic != kCopyMagic) {
     return absl::InvalidArgumentError("the peer is no `netchannel copy` of this version");
   }
-  absl::Status received = ReceiveFile(options, **stream, *offer);
-  if (!received.ok()) unlink(options.path.c_str());
-  return received;
+  return ReceiveFile(options, **stream, *offer);
 }
 
 void AddDirection(CLI::App& copy, const char* name, const char* help, bool send,
@@ -167,7 +168,8 @@ CLI::App* AddCopyCommand(CLI::App& app, CopyOptions& options) {
       app.add_subcommand("copy", "one file over one connection, SHA-256 checked");
   copy->require_subcommand(1);
   AddDirection(*copy, "send", "send FILE to a receiver", true, options);
-  AddDirection(*copy, "receive", "receive one file into FILE", false, options);
+  AddDirection(*copy, "receive", "receive one file into FILE, which it replaces when it is whole",
+               false, options);
   return copy;
 }
 

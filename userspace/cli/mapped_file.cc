@@ -43,7 +43,7 @@ absl::StatusOr<MappedFile> MappedFile::OpenToRead(const std::string& path) {
 }
 
 absl::StatusOr<MappedFile> MappedFile::Create(const std::string& path, uint64_t size) {
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) return FileError("create", path);
   // Reserved, not only sized: a full disk is an error here, not a SIGBUS in the middle.
   const int error = size == 0 ? 0 : posix_fallocate(fd, 0, static_cast<off_t>(size));
@@ -53,6 +53,7 @@ absl::StatusOr<MappedFile> MappedFile::Create(const std::string& path, uint64_t 
     return absl::ErrnoToStatus(error, absl::StrCat("reserve ", size, " bytes for ", path));
   }
   auto file = Map(fd, size, PROT_READ | PROT_WRITE, path);
+  if (!file.ok()) unlink(path.c_str());
   close(fd);
   return file;
 }

@@ -16,7 +16,7 @@ namespace netchannel::cli {
 class MappedFile {
  public:
   static absl::StatusOr<MappedFile> OpenToRead(const std::string& path);
-  // Creates or replaces the file, with `size` bytes reserved on its disk.
+  // Creates a file where there is none, with `size` bytes reserved on its disk.
   static absl::StatusOr<MappedFile> Create(const std::string& path, uint64_t size);
 
   MappedFile(MappedFile&& other) noexcept;

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/new_file.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cli/interrupt.h"
+
+namespace netchannel::cli {
+namespace {
+
+// Links followed, where they lead to something.
+std::string PlaceOf(const std::string& path) {
+  const std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr),
+                                                         &std::free);
+  return real != nullptr ? real.get() : path;
+}
+
+}  // namespace
+
+absl::Status NewFile::CheckPlace(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0 || S_ISREG(info.st_mode)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, ": is there, and is not a file: name another, or a new one"));
+}
+
+absl::StatusOr<NewFile> NewFile::Create(const std::string& path, uint64_t size) {
+  if (auto status = CheckPlace(path); !status.ok()) return status;
+  std::string place = PlaceOf(path);
+  std::string part = absl::StrCat(place, ".part-", getpid());
+  auto memory = MappedFile::Create(part, size);
+  if (!memory.ok()) return memory.status();
+  return NewFile(std::move(place), std::move(part), *std::move(memory));
+}
+
+NewFile::NewFile(std::string path, std::string part, MappedFile memory)
+    : path_(std::move(path)), part_(std::move(part)), memory_(std::move(memory)) {}
+
+NewFile::NewFile(NewFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      part_(std::exchange(other.part_, std::string())),
+      memory_(std::move(other.memory_)) {}
+
+NewFile::~NewFile() {
+  if (!part_.empty()) unlink(part_.c_str());
+}
+
+absl::Status NewFile::Keep() {
+  if (rename(part_.c_str(), path_.c_str()) != 0) {
+    return ErrnoError(absl::StrCat("rename ", part_, " to ", path_).c_str());
+  }
+  part_.clear();
+  return absl::OkStatus();
+}
+
+}  // namespace netchannel::cli
