@@ -93,6 +93,10 @@ TEST(Config, ASectionWithoutANameSaysWhere) {
   EXPECT_THAT(Refusal("[#session]\n"), HasSubstr("test.toml:1: not TOML"));
 }
 
+TEST(Config, AKeyOfLettersBeyondAsciiSaysWhere) {
+  EXPECT_THAT(Refusal("[session]\nf\xc5\xb1 = 1\n"), HasSubstr("test.toml:2: not TOML"));
+}
+
 TEST(Config, ARefusalIsOneLineWhateverItQuotes) {
   EXPECT_EQ(Refusal("[\"a\\nb\"]\n"),
             "test.toml:1: a?b: unknown section; `netchannel config` lists all keys");
