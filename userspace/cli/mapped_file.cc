@@ -42,8 +42,8 @@ absl::StatusOr<MappedFile> MappedFile::OpenToRead(const std::string& path) {
   return file;
 }
 
-absl::StatusOr<MappedFile> MappedFile::Create(const std::string& path, uint64_t size) {
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+absl::StatusOr<MappedFile> MappedFile::Create(const std::string& path, uint64_t size, mode_t mode) {
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (fd < 0) return FileError("create", path);
   // Reserved, not only sized: a full disk is an error here, not a SIGBUS in the middle.
   const int error = size == 0 ? 0 : posix_fallocate(fd, 0, static_cast<off_t>(size));

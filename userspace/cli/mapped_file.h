@@ -4,6 +4,8 @@
 // faults. Thread: one at a time. Owner: move-only; unmapped by the destructor.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -16,8 +18,9 @@ namespace netchannel::cli {
 class MappedFile {
  public:
   static absl::StatusOr<MappedFile> OpenToRead(const std::string& path);
-  // Creates a file where there is none, with `size` bytes reserved on its disk.
-  static absl::StatusOr<MappedFile> Create(const std::string& path, uint64_t size);
+  // Creates a file where there is none, with `size` bytes reserved on its disk. `mode`: less the
+  // process's umask.
+  static absl::StatusOr<MappedFile> Create(const std::string& path, uint64_t size, mode_t mode);
 
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&&) = delete;

@@ -15,11 +15,19 @@
 namespace netchannel::cli {
 namespace {
 
+constexpr mode_t kPermissions = 0777, kDefaultMode = 0644;
+
 // Links followed, where they lead to something.
 std::string PlaceOf(const std::string& path) {
   const std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr),
                                                          &std::free);
   return real != nullptr ? real.get() : path;
+}
+
+// Best effort: another user's file stays that user's where that is permitted.
+void TakeAfter(const struct stat& old, const std::string& part) {
+  const bool same_owner = chown(part.c_str(), old.st_uid, old.st_gid) == 0;
+  chmod(part.c_str(), old.st_mode & (same_owner ? kPermissions : kPermissions & ~mode_t{077}));
 }
 
 }  // namespace
@@ -35,8 +43,12 @@ absl::StatusOr<NewFile> NewFile::Create(const std::string& path, uint64_t size) 
   if (auto status = CheckPlace(path); !status.ok()) return status;
   std::string place = PlaceOf(path);
   std::string part = absl::StrCat(place, ".part-", getpid());
-  auto memory = MappedFile::Create(part, size);
+  struct stat old {};
+  const bool replaces = stat(place.c_str(), &old) == 0;
+  auto memory =
+      MappedFile::Create(part, size, replaces ? old.st_mode & kPermissions : kDefaultMode);
   if (!memory.ok()) return memory.status();
+  if (replaces) TakeAfter(old, part);
   return NewFile(std::move(place), std::move(part), *std::move(memory));
 }
 

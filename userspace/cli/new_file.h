@@ -2,7 +2,7 @@
 //
 // A file that takes its place when it is whole. Until Keep it is beside it, as PATH.part-PID, and
 // what was at PATH stays; without Keep nothing has changed. Through a symbolic link it takes the
-// place of the file that the link names.
+// place of the file that the link names. Permissions and owner are those of the file it replaces.
 //
 // Thread: one at a time. Owner: move-only. Errors: absl::Status, saying the file and what to do.
 #pragma once

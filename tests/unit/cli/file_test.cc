@@ -95,6 +95,21 @@ TEST_F(FileTest, WhatWasThereStaysWhenTheNewOneIsNotKept) {
   EXPECT_THAT(Names(), ElementsAre("file"));
 }
 
+TEST_F(FileTest, ANewOneIsNotReadByMoreThanTheOld) {
+  std::ofstream(path_) << "old";
+  ASSERT_EQ(chmod(path_.c_str(), 0600), 0);
+  auto file = NewFile::Create(path_, 3);
+  ASSERT_TRUE(file.ok()) << file.status();
+  struct stat info {};
+  for (const std::string& name : Names()) {
+    ASSERT_EQ(stat((folder_ + "/" + name).c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777u, 0600u) << name;
+  }
+  EXPECT_TRUE(file->Keep().ok());
+  ASSERT_EQ(stat(path_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777u, 0600u);
+}
+
 TEST_F(FileTest, ANewOneTakesThePlaceThatALinkNames) {
   const std::string link = folder_ + "/link";
   std::ofstream(path_) << "old";
@@ -119,7 +134,7 @@ TEST_F(FileTest, APipeOrAFolderIsNotReplaced) {
 }
 
 TEST_F(FileTest, AnEmptyOneIsRead) {
-  ASSERT_TRUE(MappedFile::Create(path_, 0).ok());
+  ASSERT_TRUE(MappedFile::Create(path_, 0, 0600).ok());
   const auto file = MappedFile::OpenToRead(path_);
   ASSERT_TRUE(file.ok());
   EXPECT_TRUE(file->bytes().empty());
