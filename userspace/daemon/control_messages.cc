@@ -36,17 +36,6 @@ bool IsStreamEnd(int fd) {
          getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_length) == 0 && type == SOCK_STREAM;
 }
 
-// Who writes to the descriptor past the library is told so, and does not lose it unawares. What has
-// been written before may hold descriptors, the other end among them, which must not live on in it.
-// How often it had to be read.
-int ShutForReading(int end) {
-  shutdown(end, SHUT_RD);
-  char bytes[4096];
-  int reads = 0;
-  while (recv(end, bytes, sizeof(bytes), MSG_DONTWAIT) > 0) ++reads;
-  return reads;
-}
-
 // The stack writes to it: to a pipe or a file of somebody's making it would not.
 bool IsEventFd(int fd) {
   char path[32], target[32];
@@ -76,12 +65,12 @@ bool ControlServer::OnMessage(Time now, Connection& connection, const void* byte
   switch (*static_cast<const ipc::ControlType*>(bytes)) {
     case ipc::ControlType::kAnchor: {
       const auto* anchor = As<ipc::AnchorMessage>(bytes, size);
-      return anchor != nullptr && OnAnchor(*connection.region, *anchor, std::move(received.fds[0]));
+      return anchor != nullptr && OnAnchor(*connection.region, *anchor, received.fds[0]);
     }
     case ipc::ControlType::kWaitSet: {
       const auto* wait_set = As<ipc::WaitSetMessage>(bytes, size);
       return wait_set != nullptr &&
-             OnWaitSet(*connection.region, wait_set->set, std::move(received.fds[0]));
+             OnWaitSet(*connection.region, wait_set->set, received.fds[0].get());
     }
     default:
       return false;
@@ -217,13 +206,13 @@ void ControlServer::WriteStatus(Time now) {
 }
 
 bool ControlServer::OnAnchor(ClientRegion& region, const ipc::AnchorMessage& message,
-                             UniqueFd end) {
+                             UniqueFd& end) {
   const uint32_t slot = message.slot;
   if (slot >= region.memory.view().socket_count() || !IsStreamEnd(end.get())) return false;
   // Of a socket that is no more: its descriptor ends with ours.
   if (!bridge_->Holds(region.owner, slot)) return true;
   const EventTag tag{EventSource::kAnchor, region.number, slot};
-  messages_left_ -= ShutForReading(end.get());
+  ShutForReading(end.get());
   // The end of the other side is always told.
   if (!Watch(end.get(), 0, tag.Pack())) return false;
   if (slot >= region.anchors.size()) region.anchors.resize(slot + 1);
@@ -236,10 +225,22 @@ bool ControlServer::OnAnchor(ClientRegion& region, const ipc::AnchorMessage& mes
   return true;
 }
 
-bool ControlServer::OnWaitSet(ClientRegion& region, uint32_t set, UniqueFd fd) {
-  if (set >= ipc::kWaitSets || !IsEventFd(fd.get())) return false;
-  region.side->SetEventFd(set, fd.get());
-  parts_.guardian->SetEventFd(region.number, set, fd.get());
+// Who writes to the descriptor past the library is told so, and does not lose it unawares. What has
+// been written before may hold descriptors, the other end among them, which must not live on in it.
+void ControlServer::ShutForReading(int end) {
+  shutdown(end, SHUT_RD);
+  char bytes[4096];
+  for (;; --messages_left_) {
+    ipc::ReceivedMessage received = ipc::ReceiveMessage(end, bytes, sizeof(bytes), MSG_DONTWAIT);
+    for (size_t i = 0; i < received.fd_count; ++i) closer_.Close(std::move(received.fds[i]));
+    if (received.size <= 0) return;
+  }
+}
+
+bool ControlServer::OnWaitSet(ClientRegion& region, uint32_t set, int fd) {
+  if (set >= ipc::kWaitSets || !IsEventFd(fd)) return false;
+  region.side->SetEventFd(set, fd);
+  parts_.guardian->SetEventFd(region.number, set, fd);
   return true;
 }
 

@@ -55,7 +55,9 @@ ControlServer::ControlServer(UniqueFd listener, UniqueFd epoll, Parts parts)
       parts_(std::move(parts)),
       spare_(open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
 
-ControlServer::~ControlServer() = default;
+ControlServer::~ControlServer() {
+  for (auto& [number, connection] : connections_) Disconnect(*connection);
+}
 
 bool ControlServer::Watch(int fd, uint32_t events, uint64_t tag) {
   epoll_event event{};
@@ -126,7 +128,10 @@ void ControlServer::Accept(Time now) {
     connection->since = now;
     connection->fd = std::move(fd);
     const EventTag tag{EventSource::kConnection, connection->number};
-    if (!Admit(*connection) || !Watch(connection->fd.get(), EPOLLIN, tag.Pack())) continue;
+    if (!Admit(*connection) || !Watch(connection->fd.get(), EPOLLIN, tag.Pack())) {
+      closer_.Close(std::move(connection->fd));
+      continue;
+    }
     Caller& caller = callers_[connection->peer.uid];
     ++caller.connections;
     ++caller.strangers;
@@ -139,10 +144,7 @@ void ControlServer::Accept(Time now) {
 // again and again.
 void ControlServer::TurnAway() {
   spare_ = UniqueFd();
-  {
-    const UniqueFd turned_away(
-        accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  }
+  closer_.Close(UniqueFd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)));
   spare_ = UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
@@ -166,6 +168,12 @@ void ControlServer::Forget(const Connection& connection) {
   if (--found->second.connections == 0) callers_.erase(found);
 }
 
+// What it has sent and nobody has read goes with it.
+void ControlServer::Disconnect(Connection& connection) {
+  Unwatch(connection.fd.get());
+  closer_.Close(std::move(connection.fd));
+}
+
 void ControlServer::ReadConnection(Time now, uint32_t number) {
   for (; messages_left_ > 0; --messages_left_) {
     const auto found = connections_.find(number);
@@ -177,6 +185,7 @@ void ControlServer::ReadConnection(Time now, uint32_t number) {
     const bool keep =
         received.size > 0 && !received.truncated &&
         OnMessage(now, *found->second, bytes, static_cast<size_t>(received.size), received);
+    for (size_t i = 0; i < received.fd_count; ++i) closer_.Close(std::move(received.fds[i]));
     if (!keep) CloseConnection(now, number);
   }
 }
@@ -186,6 +195,7 @@ void ControlServer::CloseConnection(Time now, uint32_t number) {
   if (found == connections_.end()) return;
   const std::unique_ptr<Connection> connection = std::move(found->second);
   connections_.erase(found);
+  Disconnect(*connection);
   Forget(*connection);
   ClientRegion* const region = connection->region;
   if (region == nullptr) return;
@@ -226,6 +236,7 @@ void ControlServer::RemoveRegion(Time now, uint32_t owner) {
   for (auto at = connections_.begin(); at != connections_.end();) {
     const auto next = std::next(at);
     if (at->second->region == region) {
+      Disconnect(*at->second);
       Forget(*at->second);
       connections_.erase(at);
       was_used = true;

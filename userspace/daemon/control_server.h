@@ -36,6 +36,7 @@
 #include "absl/status/statusor.h"
 #include "base/rng.h"
 #include "base/unique_fd.h"
+#include "daemon/closer.h"
 #include "daemon/guardian.h"
 #include "daemon/user_accounts.h"
 #include "ipc/control.h"
@@ -125,6 +126,7 @@ class ControlServer {
   void TurnAway();
   bool Admit(const Connection& connection);
   void Forget(const Connection& connection);
+  void Disconnect(Connection& connection);
   void ReadConnection(Time now, uint32_t number);
   // False: the connection is to be closed.
   bool OnMessage(Time now, Connection& connection, const void* bytes, size_t size,
@@ -137,8 +139,10 @@ class ControlServer {
   void WriteStatus(Time now);
   bool Welcome(Connection& connection, ClientRegion* region);
   bool Refuse(const Connection& connection, int error, const std::string& why);
-  bool OnAnchor(ClientRegion& region, const ipc::AnchorMessage& message, UniqueFd end);
-  bool OnWaitSet(ClientRegion& region, uint32_t set, UniqueFd fd);
+  // Takes the end if it is one.
+  bool OnAnchor(ClientRegion& region, const ipc::AnchorMessage& message, UniqueFd& end);
+  bool OnWaitSet(ClientRegion& region, uint32_t set, int fd);
+  void ShutForReading(int end);
   ClientRegion* RegionOfAnchor(int anchor) const;
 
   void CloseConnection(Time now, uint32_t number);
@@ -152,6 +156,7 @@ class ControlServer {
   const UniqueFd listener_;
   const UniqueFd epoll_;
   const Parts parts_;
+  Closer closer_;  // of all that is not known to be harmless
   Bridge* bridge_ = nullptr;
   uint32_t next_number_ = 1;
   absl::flat_hash_map<uint32_t, std::unique_ptr<Connection>> connections_;

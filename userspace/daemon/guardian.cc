@@ -71,8 +71,11 @@ Guardian::~Guardian() {
   if (pid_ < 0) return;
   Send(GuardianMessage{GuardianOrder::kFarewell, 0, 0});
   // One that cannot hear it must not mark anything either.
-  if (lost_) kill(pid_, SIGKILL);
-  waitpid(pid_, nullptr, 0);
+  if (lost_) {
+    kill(pid_, SIGKILL);
+  } else {
+    waitpid(pid_, nullptr, 0);
+  }
 }
 
 template <typename Message>
@@ -102,12 +105,15 @@ void Guardian::RemoveRegion(uint32_t region, bool empty) {
 }
 
 bool Guardian::Tend() {
+  std::erase_if(killed_, [](pid_t pid) { return waitpid(pid, nullptr, WNOHANG) != 0; });
   if (pid_ >= 0) {
     const bool runs = waitpid(pid_, nullptr, WNOHANG) == 0;
     if (runs && !lost_) return false;
-    if (runs) {  // before its socket closes, which it would take for our death
+    if (runs) {
+      // It runs no more of its code, and will not take the end of its socket for our death. But it
+      // may be giving gigabytes back, which nothing ends: nobody waits for that.
       kill(pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0);
+      killed_.push_back(pid_);
     }
     pid_ = -1;
     std::fprintf(stderr, "netchanneld: the guardian %s; starting another\n",

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
@@ -64,7 +65,8 @@ class Guardian {
 
   UniqueFd socket_;
   pid_t pid_;
-  bool lost_ = false;  // died, or does not keep up
+  bool lost_ = false;          // died, or does not keep up
+  std::vector<pid_t> killed_;  // and not yet ended
   uint32_t restarts_ = 0;
 };
 

@@ -10,16 +10,17 @@
 namespace netchannel::ipc {
 namespace {
 
+template <size_t kFds>
 union Control {
   cmsghdr align;
-  char bytes[CMSG_SPACE(kMaxMessageFds * sizeof(int))];
+  char bytes[CMSG_SPACE(kFds * sizeof(int))];
 };
 
 }  // namespace
 
 bool SendMessage(int socket, const void* data, size_t size, absl::Span<const int> fds, int flags) {
   iovec part{const_cast<void*>(data), size};
-  Control control{};
+  Control<kMaxMessageFds> control{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
@@ -41,7 +42,7 @@ bool SendMessage(int socket, const void* data, size_t size, absl::Span<const int
 
 ReceivedMessage ReceiveMessage(int socket, void* buffer, size_t size, int flags) {
   iovec part{buffer, size};
-  Control control{};
+  Control<kMaxReceivedFds> control;
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
@@ -60,12 +61,7 @@ ReceivedMessage ReceiveMessage(int socket, void* buffer, size_t size, int flags)
     for (size_t i = 0; i < count; ++i) {
       int fd;
       std::memcpy(&fd, CMSG_DATA(head) + i * sizeof(int), sizeof(fd));
-      UniqueFd owned(fd);
-      if (received.fd_count < kMaxMessageFds) {
-        received.fds[received.fd_count++] = std::move(owned);
-      } else {
-        received.truncated = true;
-      }
+      if (received.fd_count < kMaxReceivedFds) received.fds[received.fd_count++] = UniqueFd(fd);
     }
   }
   return received;

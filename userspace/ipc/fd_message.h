@@ -15,7 +15,8 @@
 
 namespace netchannel::ipc {
 
-inline constexpr size_t kMaxMessageFds = 2;
+inline constexpr size_t kMaxMessageFds = 2;     // of a message of ours
+inline constexpr size_t kMaxReceivedFds = 253;  // SCM_MAX_FD: of anybody's
 
 // `fds` stay the caller's. `flags`: of sendmsg, MSG_NOSIGNAL is added. False: errno is set.
 bool SendMessage(int socket, const void* data, size_t size, absl::Span<const int> fds,
@@ -24,9 +25,10 @@ bool SendMessage(int socket, const void* data, size_t size, absl::Span<const int
 struct ReceivedMessage {
   // Bytes; 0: the end of the connection; < 0: errno is set (EAGAIN: nothing there).
   ssize_t size = 0;
-  std::array<UniqueFd, kMaxMessageFds> fds;  // close on exec
+  // Close on exec. All that came, so that the receiver says where they are closed.
+  std::array<UniqueFd, kMaxReceivedFds> fds;
   size_t fd_count = 0;
-  bool truncated = false;  // more bytes or descriptors came than fit: they are gone
+  bool truncated = false;  // more bytes came than fit, or more descriptors than are to be had
 };
 ReceivedMessage ReceiveMessage(int socket, void* buffer, size_t size, int flags = 0);
 

@@ -22,6 +22,7 @@
 #include "ipc/control.h"
 #include "ipc/daemon_link.h"
 #include "ipc/doorbell.h"
+#include "ipc/fd_message.h"
 
 namespace netchannel::test {
 namespace {
@@ -254,6 +255,56 @@ TEST_F(HostileTest, ASocketInErrorThatIsPresentedAsAnAnchorEndsAtOnce) {
   ASSERT_NO_FATAL_FAILURE(SendAnchor(hostile, slot, refused.get()));
   EXPECT_TRUE(HasLetGo());
   ExpectIdle();
+}
+
+// A connection of the kernel's TCP in the test's namespace, of which the last close waits for the
+// peer: who reads nothing.
+struct Lingering {
+  Lingering() {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof(address);
+    const UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
+    EXPECT_EQ(listen(listener.get(), 1), 0);
+    EXPECT_EQ(getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+    EXPECT_EQ(connect(end.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
+    peer = UniqueFd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    const linger long_enough = {.l_onoff = 1, .l_linger = 600};
+    EXPECT_EQ(setsockopt(end.get(), SOL_SOCKET, SO_LINGER, &long_enough, sizeof(long_enough)), 0);
+    const std::vector<char> block(1 << 20);
+    while (send(end.get(), block.data(), block.size(), MSG_DONTWAIT) > 0) {
+    }
+  }
+  UniqueFd end = UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  UniqueFd peer;
+};
+
+TEST_F(HostileTest, DescriptorsWhoseCloseTakesLongHoldNobodyUp) {
+  const InNamespace at_a(*pair_, kA);
+  const char nonsense[7] = {};
+  std::vector<UniqueFd> peers;
+  for (int way = 0; way < 3; ++way) {
+    SCOPED_TRACE(way);
+    const RawClient hostile = ConnectRaw(kA);
+    Lingering lingering;
+    if (way == 0) {  // in a message that is refused
+      ASSERT_TRUE(hostile.Send(nonsense, sizeof(nonsense), lingering.end.get()));
+    } else if (way == 1) {  // in one that is not read any more, most likely
+      hostile.Send(nonsense, sizeof(nonsense), -1);
+      hostile.Send(nonsense, sizeof(nonsense), lingering.end.get());
+    } else {  // in an anchor's queue
+      int ends[2];
+      ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+      const UniqueFd end(ends[0]), other(ends[1]);
+      ASSERT_TRUE(ipc::SendMessage(other.get(), "x", 1, {lingering.end.get()}));
+      SendAnchor(hostile, Create(hostile), end.get());
+    }
+    lingering.end = UniqueFd();
+    EXPECT_TRUE(StreamGoesOn());
+    peers.push_back(std::move(lingering.peer));
+  }
 }
 
 TEST_F(HostileTest, AForgedNameIsRefusedAndDoesTheOwnerNoHarm) {
