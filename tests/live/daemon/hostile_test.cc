@@ -198,7 +198,7 @@ TEST_F(HostileTest, ADescriptorThatIsKeptAfterItsEndCostsNothing) {
   std::vector<UniqueFd> kept;
   for (int i = 0; i < 8; ++i) {
     int ends[2];
-    ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     ASSERT_NO_FATAL_FAILURE(SendAnchor(hostile, slot, ends[1]));
     kept.emplace_back(ends[1]);
     close(ends[0]);  // its end is to be told, once
