@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -42,7 +43,7 @@ absl::Status NewFile::CheckPlace(const std::string& path) {
 absl::StatusOr<NewFile> NewFile::Create(const std::string& path, uint64_t size) {
   if (auto status = CheckPlace(path); !status.ok()) return status;
   std::string place = PlaceOf(path);
-  std::string part = absl::StrCat(place, ".part-", getpid());
+  std::string part = absl::StrCat(place, ".part-", absl::Hex(std::random_device()()));
   struct stat old {};
   const bool replaces = stat(place.c_str(), &old) == 0;
   auto memory =

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A file that takes its place when it is whole. Until Keep it is beside it, as PATH.part-PID, and
-// what was at PATH stays; without Keep nothing has changed. Through a symbolic link it takes the
-// place of the file that the link names. Permissions and owner are those of the file it replaces.
+// A file that takes its place when it is whole. Until Keep it is beside it, as PATH.part-RANDOM,
+// and what was at PATH stays; without Keep nothing has changed. Through a symbolic link it takes
+// the place of the file that the link names. Permissions and owner are those of the file it
+// replaces.
 //
 // Thread: one at a time. Owner: move-only. Errors: absl::Status, saying the file and what to do.
 #pragma once

@@ -47,7 +47,7 @@ void Closer::StartThread(const std::shared_ptr<State>& state) {
 
 void Closer::Main(const std::shared_ptr<State>& state) {
   std::unique_lock<std::mutex> hold(state->mutex);
-  while (!state->stopping) {
+  while (!state->stopping || !state->waiting.empty()) {
     if (state->waiting.empty()) {
       if (state->idle > 0) break;  // one is enough while nothing comes
       ++state->idle;

@@ -24,7 +24,7 @@ namespace netchannel {
 class Closer {
  public:
   Closer();
-  // Does not wait for closes under way. What waits is closed with the process.
+  // Does not wait for the threads: they close what is left, or it ends with the process.
   ~Closer();
   Closer(const Closer&) = delete;
   Closer& operator=(const Closer&) = delete;

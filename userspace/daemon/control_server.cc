@@ -22,9 +22,8 @@
 namespace netchannel {
 namespace {
 
-// Whether the other end has no copy left, or is shut both ways. An error is an end too: what an
-// application presents as an anchor may be any socket, and epoll tells of its error for ever. What
-// it has to read says nothing.
+// Whether the other end has no copy left, or is shut both ways. An error is an end too: who closes
+// the other end with something unread resets this one, and epoll tells of that for ever.
 bool HasEnded(int end) {
   pollfd events = {end, 0, 0};
   return poll(&events, 1, 0) == 1;

@@ -18,8 +18,9 @@
 // nobody takes the descriptors of others. An anchor that is presented is looked at, and neither it
 // nor the pair that it claims to be of is read or written: its name can be forged, its cookie not.
 // What a descriptor of ours names may live on in its
-// sender's hands, so each is taken out of the epoll before it is closed. Whatever comes, a Poll
-// takes at most kMessagesAPoll messages; the rest waits for the next.
+// sender's hands, so each is taken out of the epoll before it is closed. What others have sent is
+// closed by the Closer's threads, never here. Whatever comes, a Poll takes at most kMessagesAPoll
+// messages, and what one anchor's queue holds beyond that; the rest waits for the next.
 //
 // Owner: the daemon. Thread: the one that holds the lease. Cost: a poll that finds nothing is one
 // system call.

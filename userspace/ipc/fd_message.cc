@@ -61,7 +61,8 @@ ReceivedMessage ReceiveMessage(int socket, void* buffer, size_t size, int flags)
     for (size_t i = 0; i < count; ++i) {
       int fd;
       std::memcpy(&fd, CMSG_DATA(head) + i * sizeof(int), sizeof(fd));
-      if (received.fd_count < kMaxReceivedFds) received.fds[received.fd_count++] = UniqueFd(fd);
+      UniqueFd owned(fd);
+      if (received.fd_count < kMaxReceivedFds) received.fds[received.fd_count++] = std::move(owned);
     }
   }
   return received;
