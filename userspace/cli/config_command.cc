@@ -3,11 +3,9 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <fstream>
-#include <sstream>
 
-#include "absl/strings/str_cat.h"
 #include "stack/config.h"
+#include "stack/config_settings.h"
 
 namespace netchannel::cli {
 
@@ -23,16 +21,7 @@ absl::Status RunConfig(const ConfigOptions& options) {
     std::fputs(DefaultConfigText().c_str(), stdout);
     return absl::OkStatus();
   }
-  std::ifstream file(options.file);
-  if (!file) {
-    return absl::NotFoundError(
-        absl::StrCat(options.file, ": cannot be read; check its path and mode"));
-  }
-  std::stringstream text;
-  text << file.rdbuf();
-  if (const auto config = ParseConfig(text.str(), options.file); !config.ok()) {
-    return config.status();
-  }
+  if (const auto config = LoadConfigFile(options.file, {}); !config.ok()) return config.status();
   std::printf("%s: accepted\n", options.file.c_str());
   return absl::OkStatus();
 }

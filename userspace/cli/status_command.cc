@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "cli/status_connections.h"
@@ -11,6 +12,17 @@
 #include "cli/status_table.h"
 
 namespace netchannel::cli {
+namespace {
+
+absl::StatusOr<nlohmann::ordered_json> ParseStatus(const std::string& path) {
+  const auto text = ReadStatus(path);
+  if (!text.ok()) return text.status();
+  auto status = nlohmann::ordered_json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!status.is_discarded()) return status;
+  return absl::DataLossError(absl::StrCat(path, ": the stack's answer is not JSON"));
+}
+
+}  // namespace
 
 CLI::App* AddStatusCommand(CLI::App& app, StatusOptions& options) {
   CLI::App* const command =
@@ -28,27 +40,28 @@ absl::Status RunStatus(const StatusOptions& options) {
   const auto sockets = FindStatusSockets(options.directory, options.pid);
   if (!sockets.ok()) return sockets.status();
   auto all = nlohmann::ordered_json::array();
+  absl::Status failed;  // of the last stack that gave none; the others are shown all the same
   for (const std::string& path : *sockets) {
-    auto text = ReadStatus(path);
-    if (absl::IsNotFound(text.status()))
-      continue;  // the stack has gone since the directory was read
-    if (!text.ok()) return text.status();
-    auto status = nlohmann::ordered_json::parse(*text, nullptr, /*allow_exceptions=*/false);
-    if (status.is_discarded()) {
-      return absl::DataLossError(absl::StrCat(path, ": the stack's answer is not JSON"));
+    auto status = ParseStatus(path);
+    if (absl::IsNotFound(status.status())) continue;  // gone since the directory was read
+    if (status.ok()) {
+      all.push_back(options.connections ? SelectConnections(*status) : *std::move(status));
+      continue;
     }
-    all.push_back(options.connections ? SelectConnections(status) : std::move(status));
+    if (!failed.ok())
+      std::fprintf(stderr, "netchannel: %s\n", std::string(failed.message()).c_str());
+    failed = status.status();
   }
   if (options.json) {
     std::printf("%s\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
-    return absl::OkStatus();
+    return failed;
   }
-  if (all.empty()) {
+  if (all.empty() && failed.ok()) {
     return absl::NotFoundError(
         absl::StrCat("no stack is running (none listens in ", options.directory, ")"));
   }
   for (const auto& status : all) std::printf("%s\n", RenderStatus(status).c_str());
-  return absl::OkStatus();
+  return failed;
 }
 
 }  // namespace netchannel::cli

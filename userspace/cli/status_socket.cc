@@ -24,15 +24,17 @@ namespace {
 constexpr size_t kMaxStatusBytes = 64 * 1024 * 1024;  // a thousand sessions are some MB
 constexpr timeval kAnswerTimeout{.tv_sec = 2, .tv_usec = 0};
 
+absl::Status NoAnswer(const std::string& path) {
+  return absl::DeadlineExceededError(absl::StrCat(path, ": the stack does not answer"));
+}
+
 absl::StatusOr<std::string> ReadToEnd(int fd, const std::string& path) {
   std::string out;
   char buffer[16384];
   for (;;) {
     const ssize_t got = recv(fd, buffer, sizeof(buffer), 0);
     if (got == 0) return out;
-    if (got < 0 && errno == EAGAIN) {
-      return absl::DeadlineExceededError(absl::StrCat(path, ": the stack does not answer"));
-    }
+    if (got < 0 && errno == EAGAIN) return NoAnswer(path);
     if (got < 0) return ErrnoError(path.c_str());
     out.append(buffer, static_cast<size_t>(got));
     if (out.size() > kMaxStatusBytes) {
@@ -77,11 +79,15 @@ absl::StatusOr<std::string> ReadStatus(const std::string& path) {
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return ErrnoError("socket");
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kAnswerTimeout, sizeof(kAnswerTimeout));
+  // Bounds connect(), too, which waits where the backlog is full.
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &kAnswerTimeout, sizeof(kAnswerTimeout));
   absl::StatusOr<std::string> text;
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
     text = ReadToEnd(fd, path);
   } else if (errno == ECONNREFUSED || errno == ENOENT) {
     text = absl::NotFoundError(absl::StrCat(path, ": nobody listens"));
+  } else if (errno == EAGAIN) {
+    text = NoAnswer(path);
   } else {
     text = ErrnoError(path.c_str());
   }

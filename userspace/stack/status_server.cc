@@ -18,6 +18,7 @@ namespace netchannel {
 
 namespace {
 
+constexpr useconds_t kShortagePause = 100'000;
 constexpr timeval kSendTimeout{.tv_sec = 2, .tv_usec = 0};
 
 absl::Status Cannot(absl::string_view operation, absl::string_view path) {
@@ -86,6 +87,9 @@ void StatusServer::Serve() {
     const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (client < 0) {
       if (errno == EINVAL || errno == EBADF) return;
+      // Out of descriptors or memory: the client goes on waiting, and asking at once would only
+      // burn the core.
+      if (errno != ECONNABORTED) usleep(kShortagePause);
       continue;
     }
     setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &kSendTimeout, sizeof(kSendTimeout));

@@ -6,11 +6,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
+#include <vector>
+
+#include "base/unique_fd.h"
 
 namespace netchannel::cli {
 namespace {
@@ -80,6 +84,24 @@ TEST_F(StatusSocketTest, ReadsToTheEnd) {
   close(listener);
   ASSERT_TRUE(text.ok());
   EXPECT_EQ(*text, document);
+}
+
+// A stack that is stopped: its backlog fills up, and connect() would wait for it.
+TEST_F(StatusSocketTest, GivesUpOnAStackThatNeitherAnswersNorAccepts) {
+  const int listener = Listen(Path("1.sock"));
+  std::vector<UniqueFd> waiting;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, Path("1.sock").c_str(), sizeof(address.sun_path) - 1);
+  do {
+    waiting.emplace_back(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+  } while (connect(waiting.back().get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) ==
+           0);
+  ASSERT_EQ(errno, EAGAIN);
+  const auto text = ReadStatus(Path("1.sock"));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(text.status())) << text.status();
+  EXPECT_NE(text.status().message().find("does not answer"), std::string::npos);
+  close(listener);
 }
 
 TEST_F(StatusSocketTest, TellsASocketThatNobodyListensOnFromAnError) {
