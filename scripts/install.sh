@@ -42,6 +42,8 @@ while (($#)); do
   esac
   shift
 done
+# The unit and the libraries' search paths take no other characters.
+[[ $prefix =~ ^/[A-Za-z0-9._/+-]*$ ]] || fail "--prefix $prefix: an absolute path of letters, digits and ._/+- only"
 destdir=${DESTDIR:-}
 [[ -n $destdir ]] || ((EUID == 0)) || fail "needs root; run it with sudo, or set DESTDIR to make a package"
 
@@ -57,7 +59,17 @@ make_user() {
     useradd --system --gid netchannel --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin netchannel
 }
 
+pids_running() { # PROGRAM: of all processes for root, else of the user's own
+  local file
+  file=$(realpath -e "$1" 2>/dev/null) || return 0
+  # find fails where a process ends meanwhile.
+  { find /proc -maxdepth 2 -name exe -lname "$file" -printf '%h\n' 2>/dev/null || true; } | sed 's|.*/||' | paste -sd' '
+}
+
 if ((remove)); then
+  running=$(pids_running "$into/sbin/netchanneld")
+  [[ -z $running ]] ||
+    fail "$into/sbin/netchanneld runs (pid $running): stop it first, systemctl disable --now netchanneld@IFACE"
   rm -f "$unit" "$into"/sbin/netchanneld "$into"/bin/netchannel "$into"/lib/libnetchannel_preload.so
   rm -rf "$share"
   reload_units

@@ -104,11 +104,14 @@ wait_ready() {
   die "the server does not start: $(cat "$work/server.err")"
 }
 
-# Both ends of one run, server at a and client at b; the client's JSON is in `reply`.
+# Both ends of one run, server at a and client at b; the client's JSON is in `reply`. In the words, @WORK@ stands for the
+# work directory, whose name may have spaces.
 pair() { # LINK OVER "SERVER ARGUMENTS" "CLIENT ARGUMENTS": words after `netchannel`, without what is added here
   local link=$1 over=$2 at_a=() at_b=() in_a=() in_b=() to=$NC_ADDRESS_A server_words client_words
   read -ra server_words <<<"$3"
   read -ra client_words <<<"$4"
+  server_words=("${server_words[@]//@WORK@/"$work"}")
+  client_words=("${client_words[@]//@WORK@/"$work"}")
   if [[ $link == loopback ]]; then
     to=127.0.0.1
     at_a=(--port "$port")
@@ -141,7 +144,7 @@ pair() { # LINK OVER "SERVER ARGUMENTS" "CLIENT ARGUMENTS": words after `netchan
 
 copy() { # LINK OVER [MORE CLIENT AND SERVER ARGUMENTS]
   rm -f "$work/received"
-  pair "$1" "$2" "copy receive --quiet ${3-} $work/received" "copy send ${4-} $work/sent"
+  pair "$1" "$2" "copy receive --quiet ${3-} @WORK@/received" "copy send ${4-} @WORK@/sent"
   rm -f "$work/received"
 }
 
@@ -206,7 +209,7 @@ over_tcp() {
   say "a file of $bytes random bytes"
   head -c "$bytes" /dev/urandom >"$work/sent"
   say "the file over one virtual socket"
-  copy loopback netchannel "--status $work/a.json" "--status $work/b.json"
+  copy loopback netchannel "--status @WORK@/a.json" "--status @WORK@/b.json"
   ours=$reply
   say "round trips, the kernel's TCP"
   pair loopback netchannel "bench pingpong --server --once --class latency" \
@@ -246,7 +249,7 @@ head -c "$bytes" /dev/urandom >"$work/sent"
 
 say "the file over one virtual socket"
 segments=$(($(tcp_segments "$xdp-a") + $(tcp_segments "$xdp-b")))
-copy "$xdp" netchannel "--status $work/a.json" "--status $work/b.json"
+copy "$xdp" netchannel "--status @WORK@/a.json" "--status @WORK@/b.json"
 ours=$reply
 segments=$(($(tcp_segments "$xdp-a") + $(tcp_segments "$xdp-b") - segments))
 

@@ -43,6 +43,29 @@ sed "s|$prefix|$work$prefix|g" "$unit" >"$work/verified/netchanneld@.service"
 said=$(systemd-analyze verify "$work/verified/netchanneld@.service" 2>&1) || fail "systemd-analyze verify: $said"
 [[ $said != *netchanneld* ]] || fail "systemd-analyze verify: $said"
 
+expect_refusal() { # WORDS ARGUMENTS...
+  local said status=0
+  said=$(DESTDIR=$work "$install" "${@:2}" 2>&1) || status=$?
+  if ((status != 1)) || [[ $said != *"$1"* || $said == *$'\n'* ]]; then
+    fail "install.sh ${*:2}: status $status and '$said', not one line with '$1'"
+  fi
+}
+for wrong in relative '/a b' '/a&b' '/a|b'; do
+  expect_refusal "--prefix $wrong: an absolute path" --build "$build" --prefix "$wrong"
+done
+
+# Another program in the daemon's place, which runs until it is told to end.
+cp "$(command -v cat)" "$work$prefix/sbin/netchanneld"
+mkfifo "$work/until"
+"$work$prefix/sbin/netchanneld" "$work/until" &
+running=$!
+exec 3>"$work/until" # waits until it reads, so it runs
+expect_refusal "netchanneld runs (pid $running): stop it first" --prefix "$prefix" --remove
+[[ -x $work$prefix/bin/netchannel ]] || fail "a refused --remove has removed something"
+exec 3>&-
+wait "$running"
+rm "$work/until"
+
 DESTDIR=$work "$install" --prefix "$prefix" --remove
 left=$(find "$work" -path "$work/verified" -prune -o -type f -print)
 [[ -z $left ]] || fail "left by --remove: $left"
