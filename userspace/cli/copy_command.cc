@@ -2,9 +2,10 @@
 #include "cli/copy_command.h"
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cli/bench/protocol.h"
@@ -13,8 +14,8 @@
 #include "cli/endpoint_flags.h"
 #include "cli/file_digest.h"
 #include "cli/interrupt.h"
-#include "cli/mapped_file.h"
 #include "cli/new_file.h"
+#include "cli/open_file.h"
 #include "cli/progress.h"
 
 namespace netchannel::cli {
@@ -22,13 +23,18 @@ namespace netchannel::cli {
 namespace {
 
 constexpr uint32_t kCopyMagic = 0x6e636631;  // "ncf1"
-constexpr size_t kChunk = 256 * 1024;  // bytes of one send or receive: progress moves, caches hold
+constexpr uint64_t kChunk =
+    256 * 1024;  // bytes of one send or receive: progress moves, caches hold
 
 struct Offer {
   uint32_t magic = kCopyMagic;
   uint32_t reserved = 0;
   uint64_t size = 0;
   Digest digest{};
+};
+
+struct GoAhead {
+  uint32_t magic = kCopyMagic;
 };
 
 struct Receipt {
@@ -38,18 +44,23 @@ struct Receipt {
   int64_t cpu_nanos = 0;  // of the receiver, without hashing
 };
 
-absl::Status SendBody(ByteStream& stream, absl::Span<const std::byte> body,
-                      ProgressLine& progress) {
-  for (size_t at = 0; at < body.size(); at += kChunk) {
-    if (auto status = SendAll(stream, body.subspan(at, kChunk)); !status.ok()) return status;
+absl::Status SendBody(ByteStream& stream, const OpenFile& file, ProgressLine& progress) {
+  std::vector<std::byte> chunk(std::min(kChunk, file.size()));
+  for (uint64_t at = 0; at < file.size(); at += chunk.size()) {
+    const auto part = absl::MakeSpan(chunk).first(std::min(kChunk, file.size() - at));
+    if (auto status = file.ReadAt(at, part); !status.ok()) return status;
+    if (auto status = SendAll(stream, part); !status.ok()) return status;
     progress.Update(at);
   }
   return stream.FinishSending();
 }
 
-absl::Status ReceiveBody(ByteStream& stream, absl::Span<std::byte> body, ProgressLine& progress) {
-  for (size_t at = 0; at < body.size(); at += kChunk) {
-    if (auto status = ReceiveAll(stream, body.subspan(at, kChunk)); !status.ok()) return status;
+absl::Status ReceiveBody(ByteStream& stream, OpenFile& file, ProgressLine& progress) {
+  std::vector<std::byte> chunk(std::min(kChunk, file.size()));
+  for (uint64_t at = 0; at < file.size(); at += chunk.size()) {
+    const auto part = absl::MakeSpan(chunk).first(std::min(kChunk, file.size() - at));
+    if (auto status = ReceiveAll(stream, part); !status.ok()) return status;
+    if (auto status = file.WriteAt(at, part); !status.ok()) return status;
     progress.Update(at);
   }
   return absl::OkStatus();
@@ -57,13 +68,14 @@ absl::Status ReceiveBody(ByteStream& stream, absl::Span<std::byte> body, Progres
 
 void Print(const CopyOptions& options, uint64_t size, const Receipt& receipt, Duration sender_cpu) {
   const double seconds = static_cast<double>(receipt.nanos) * 1e-9;
-  const double gbps = seconds > 0 ? static_cast<double>(size) * 8e-9 / seconds : 0;
   const double gigabytes = static_cast<double>(size) * 1e-9;
+  const double gbps = seconds > 0 ? gigabytes * 8 / seconds : 0;
   const double cpu = sender_cpu.seconds() + static_cast<double>(receipt.cpu_nanos) * 1e-9;
+  const double cpu_per_gb = size > 0 ? cpu / gigabytes : 0;
   if (!options.json) {
     std::printf(
         "%llu bytes in %.3f s: %.2f Gbit/s, %.2f CPU seconds per GB (both ends), SHA-256 agrees\n",
-        static_cast<unsigned long long>(size), seconds, gbps, cpu / gigabytes);
+        static_cast<unsigned long long>(size), seconds, gbps, cpu_per_gb);
     return;
   }
   nlohmann::ordered_json out;
@@ -73,35 +85,32 @@ void Print(const CopyOptions& options, uint64_t size, const Receipt& receipt, Du
   out["goodput_gbps"] = gbps;
   out["client_cpu_seconds"] = sender_cpu.seconds();
   out["server_cpu_seconds"] = static_cast<double>(receipt.cpu_nanos) * 1e-9;
-  out["cpu_seconds_per_gb"] = cpu / gigabytes;
+  out["cpu_seconds_per_gb"] = cpu_per_gb;
   out["sha256_agrees"] = receipt.intact == 1;
   std::printf("%s\n", out.dump().c_str());
 }
 
 absl::Status Send(const CopyOptions& options, Transport& transport) {
-  auto file = MappedFile::OpenToRead(options.path);
+  const auto file = OpenFile::ToRead(options.path);
   if (!file.ok()) return file.status();
-  Offer offer{.size = file->bytes().size()};
-  auto digest = Sha256(file->bytes());
+  Offer offer{.size = file->size()};
+  auto digest = Sha256(*file);
   if (!digest.ok()) return digest.status();
   offer.digest = *digest;
 
   auto stream = transport.Connect();
   if (!stream.ok()) return stream.status();
   if (auto status = SendValue(**stream, offer); !status.ok()) return status;
-  if (auto ready = ReceiveValue<Ready>(**stream); !ready.ok()) return ready.status();
+  if (auto go = ReceiveGreeting<GoAhead>(**stream); !go.ok()) return go.status();
 
   const Duration cpu = ProcessCpu();
   ProgressLine progress("sending", offer.size, !options.quiet);
-  if (auto status = SendBody(**stream, file->bytes(), progress); !status.ok()) return status;
+  if (auto status = SendBody(**stream, *file, progress); !status.ok()) return status;
   progress.Finish();
   // The receiver hashes before it answers: this end only sleeps meanwhile.
-  auto receipt = ReceiveValue<Receipt>(**stream);
+  auto receipt = ReceiveGreeting<Receipt>(**stream);
   if (!receipt.ok()) return receipt.status();
   const Duration sender_cpu = ProcessCpu() - cpu;
-  if (receipt->magic != kCopyMagic) {
-    return absl::InvalidArgumentError("the peer is no `netchannel copy` of this version");
-  }
   if (receipt->intact != 1) return absl::DataLossError("the file arrived with another SHA-256");
   Print(options, offer.size, *receipt, sender_cpu);
   return absl::OkStatus();
@@ -110,16 +119,16 @@ absl::Status Send(const CopyOptions& options, Transport& transport) {
 absl::Status ReceiveFile(const CopyOptions& options, ByteStream& stream, const Offer& offer) {
   auto file = NewFile::Create(options.path, offer.size);
   if (!file.ok()) return file.status();
-  if (auto status = SendValue(stream, Ready{}); !status.ok()) return status;
+  if (auto status = SendValue(stream, GoAhead{}); !status.ok()) return status;
 
   ProgressLine progress("receiving", offer.size, !options.quiet);
   const Duration cpu = ProcessCpu();
   const Time start = Now();
-  if (auto status = ReceiveBody(stream, file->bytes(), progress); !status.ok()) return status;
+  if (auto status = ReceiveBody(stream, file->file(), progress); !status.ok()) return status;
   Receipt receipt{.nanos = (Now() - start).nanos(), .cpu_nanos = (ProcessCpu() - cpu).nanos()};
   progress.Finish();
 
-  auto digest = Sha256(file->bytes());
+  auto digest = Sha256(file->file());
   if (!digest.ok()) return digest.status();
   receipt.intact = *digest == offer.digest ? 1 : 0;
   if (receipt.intact == 1) {
@@ -139,11 +148,8 @@ absl::Status Receive(const CopyOptions& options, Transport& transport) {
   std::fflush(stdout);
   auto stream = (*listener)->Accept();
   if (!stream.ok()) return stream.status();
-  const auto offer = ReceiveValue<Offer>(**stream);
+  const auto offer = ReceiveGreeting<Offer>(**stream);
   if (!offer.ok()) return offer.status();
-  if (offer->magic != kCopyMagic) {
-    return absl::InvalidArgumentError("the peer is no `netchannel copy` of this version");
-  }
   return ReceiveFile(options, **stream, *offer);
 }
 

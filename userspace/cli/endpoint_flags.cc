@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/stream.h"
 #include "cli/interrupt.h"
+#include "cli/new_file.h"
 #include "wire/packet_layout.h"
 
 namespace netchannel::cli {
@@ -51,6 +52,10 @@ absl::Status PrepareEndpoint(const EndpointOptions& options) {
   if (!kernel_tcp && options.interface.empty() && options.config_path.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("--over ", options.over, " needs --interface, prepared by scripts/setup.sh"));
+  }
+  // Now, not when the work is done.
+  if (!options.status_path.empty()) {
+    if (auto status = CheckWritable(options.status_path); !status.ok()) return status;
   }
   if (options.cpu < 0) return absl::OkStatus();
   cpu_set_t set;

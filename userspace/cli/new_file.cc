@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <utility>
@@ -25,19 +26,40 @@ std::string PlaceOf(const std::string& path) {
   return real != nullptr ? real.get() : path;
 }
 
+std::string FolderOf(const std::string& place) {
+  const std::string folder = std::filesystem::path(place).parent_path();
+  return folder.empty() ? "." : folder;
+}
+
 // Best effort: another user's file stays that user's where that is permitted.
 void TakeAfter(const struct stat& old, const std::string& part) {
   const bool same_owner = chown(part.c_str(), old.st_uid, old.st_gid) == 0;
   chmod(part.c_str(), old.st_mode & (same_owner ? kPermissions : kPermissions & ~mode_t{077}));
 }
 
+absl::Status CheckFolder(const std::string& path) {
+  const std::string folder = FolderOf(PlaceOf(path));
+  if (access(folder.c_str(), W_OK | X_OK) == 0) return absl::OkStatus();
+  return ErrnoError(absl::StrCat(path, ": make a file in ", folder).c_str());
+}
+
 }  // namespace
+
+absl::Status CheckWritable(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) return CheckFolder(path);
+  if (S_ISDIR(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, ": is a folder"));
+  if (access(path.c_str(), W_OK) == 0) return absl::OkStatus();
+  return ErrnoError(absl::StrCat("write to ", path).c_str());
+}
 
 absl::Status NewFile::CheckPlace(const std::string& path) {
   struct stat info {};
-  if (stat(path.c_str(), &info) != 0 || S_ISREG(info.st_mode)) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(path, ": is there, and is not a file: name another, or a new one"));
+  if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": is there, and is not a file: name another, or a new one"));
+  }
+  return CheckFolder(path);
 }
 
 absl::StatusOr<NewFile> NewFile::Create(const std::string& path, uint64_t size) {
@@ -46,20 +68,19 @@ absl::StatusOr<NewFile> NewFile::Create(const std::string& path, uint64_t size) 
   std::string part = absl::StrCat(place, ".part-", absl::Hex(std::random_device()()));
   struct stat old {};
   const bool replaces = stat(place.c_str(), &old) == 0;
-  auto memory =
-      MappedFile::Create(part, size, replaces ? old.st_mode & kPermissions : kDefaultMode);
-  if (!memory.ok()) return memory.status();
+  auto file = OpenFile::Create(part, size, replaces ? old.st_mode & kPermissions : kDefaultMode);
+  if (!file.ok()) return file.status();
   if (replaces) TakeAfter(old, part);
-  return NewFile(std::move(place), std::move(part), *std::move(memory));
+  return NewFile(std::move(place), std::move(part), *std::move(file));
 }
 
-NewFile::NewFile(std::string path, std::string part, MappedFile memory)
-    : path_(std::move(path)), part_(std::move(part)), memory_(std::move(memory)) {}
+NewFile::NewFile(std::string path, std::string part, OpenFile file)
+    : path_(std::move(path)), part_(std::move(part)), file_(std::move(file)) {}
 
 NewFile::NewFile(NewFile&& other) noexcept
     : path_(std::move(other.path_)),
       part_(std::exchange(other.part_, std::string())),
-      memory_(std::move(other.memory_)) {}
+      file_(std::move(other.file_)) {}
 
 NewFile::~NewFile() {
   if (!part_.empty()) unlink(part_.c_str());

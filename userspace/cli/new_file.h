@@ -12,10 +12,12 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
-#include "cli/mapped_file.h"
+#include "cli/open_file.h"
 
 namespace netchannel::cli {
+
+// Whether bytes can be written to PATH: to what is there, or into a new file. Nothing is made.
+absl::Status CheckWritable(const std::string& path);
 
 class NewFile {
  public:
@@ -29,14 +31,14 @@ class NewFile {
   NewFile& operator=(NewFile&&) = delete;
   ~NewFile();
 
-  absl::Span<std::byte> bytes() const { return memory_.bytes(); }
+  OpenFile& file() { return file_; }
   absl::Status Keep();
 
  private:
-  NewFile(std::string path, std::string part, MappedFile memory);
+  NewFile(std::string path, std::string part, OpenFile file);
 
   std::string path_, part_;  // part_ empty: kept, or moved from
-  MappedFile memory_;
+  OpenFile file_;
 };
 
 }  // namespace netchannel::cli

@@ -9,11 +9,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "cli/mapped_file.h"
+#include "cli/script_line.h"
 
 namespace netchannel::cli {
 namespace {
@@ -196,36 +196,27 @@ absl::StatusOr<std::string> FindInPath(const std::string& name) {
   return absl::NotFoundError(absl::StrCat(name, ": not found in PATH"));
 }
 
-// The program that a #! line names; through env, the one that env finds.
-std::string InterpreterOf(std::string_view data) {
-  std::string line(data.substr(2, data.substr(2, 255).find('\n')));
-  std::istringstream words(line);
-  std::string program, argument;
-  words >> program >> argument;
-  const bool through_env = program.size() >= 4 && program.substr(program.size() - 4) == "/env";
-  if (through_env && argument == "-S") words >> argument;
-  return through_env && !argument.empty() ? argument : program;
-}
-
 }  // namespace
 
 absl::StatusOr<ProgramImage> InspectProgram(const std::string& name) {
-  ProgramImage image;
   auto path = FindInPath(name);
-  for (int depth = 0; path.ok() && depth < kMaxScriptDepth; ++depth) {
-    auto file = MappedFile::OpenToRead(*path);
-    if (!file.ok()) return file.status();
-    const auto* const bytes = reinterpret_cast<const char*>(file->bytes().data());
-    const std::string_view data(bytes, file->bytes().size());
-    (depth == 0 ? image.path : image.interpreter) = *path;
-    if (data.substr(0, 2) == "#!") {
-      path = FindInPath(InterpreterOf(data));
-      continue;
+  if (!path.ok()) return path.status();
+  ProgramImage image;
+  image.path = *path;
+  for (int depth = 0; depth < kMaxScriptDepth; ++depth) {
+    const auto file = path.ok() ? MappedFile::OpenToRead(*path) : path.status();
+    if (!file.ok() && depth == 0) return file.status();
+    if (!file.ok()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(image.path, ": what runs it: ", file.status().message()));
     }
+    if (depth > 0) image.interpreter = *path;
+    const std::string_view data(reinterpret_cast<const char*>(file->bytes().data()),
+                                file->bytes().size());
     Elf elf;
     if (!ReadElf(data, &elf)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(*path, ": neither an ELF program nor a script that names its interpreter"));
+      path = FindInPath(InterpreterOf(data));
+      continue;
     }
     Classify(elf, &image);
     if (image.reach == Reach::kIoUring && IsThisCommand(*path)) {
@@ -239,7 +230,6 @@ absl::StatusOr<ProgramImage> InspectProgram(const std::string& name) {
     }
     return image;
   }
-  if (!path.ok()) return path.status();
   return absl::InvalidArgumentError(absl::StrCat(name, ": scripts that run scripts, too deep"));
 }
 

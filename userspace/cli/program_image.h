@@ -31,7 +31,8 @@ struct ProgramImage {
   std::string detail;  // what in the file says so
 };
 
-// `name`: as execvp() takes it. Follows #! lines, also through env.
+// `name`: as execvp() takes it. Follows #! lines, also through env. NotFound: there is no such
+// program. Any other error: it may run all the same, and cannot be told.
 absl::StatusOr<ProgramImage> InspectProgram(const std::string& name);
 
 // One sentence: what will happen to its connections.

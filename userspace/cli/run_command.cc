@@ -31,7 +31,14 @@ absl::StatusOr<std::string> FindLibrary() {
   for (const char* below : kLibraryFolders) {
     char resolved[PATH_MAX];
     const std::string candidate = absl::StrCat(folder, "/", below, "/", kLibrary);
-    if (realpath(candidate.c_str(), resolved) != nullptr) return std::string(resolved);
+    if (realpath(candidate.c_str(), resolved) == nullptr) continue;
+    if (std::strpbrk(resolved, " :") != nullptr) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(resolved,
+                       ": a space or colon in its path divides LD_PRELOAD: build or "
+                       "install in a folder without"));
+    }
+    return std::string(resolved);
   }
   return absl::NotFoundError(
       absl::StrCat(kLibrary, " is not beside ", self, ": install both (scripts/install.sh)"));
@@ -57,6 +64,16 @@ void Explain(const ProgramImage& image, const std::string& daemon) {
         "note:    what it starts itself (children, plugins) is not looked at; UDP and Unix "
         "sockets are always the kernel's\n");
   }
+}
+
+// Empty: its connections go over NetChannel, as far as one can see.
+std::string WhyNotReached(const absl::StatusOr<ProgramImage>& image, const std::string& daemon) {
+  if (!image.ok()) {
+    return absl::StrCat(image.status().message(),
+                        ": whether the program is reached cannot be told");
+  }
+  if (image->reach == Reach::kLibc) return daemon;
+  return absl::StrCat(image->path, " (", image->detail, "): ", ExplainReach(image->reach));
 }
 
 void Prepare(const RunOptions& options, const std::string& library) {
@@ -91,7 +108,7 @@ CLI::App* AddRunCommand(CLI::App& app, RunOptions& options) {
 
 absl::Status RunProgram(const RunOptions& options) {
   const auto image = InspectProgram(options.command.front());
-  if (!image.ok()) return image.status();
+  if (absl::IsNotFound(image.status()) || (options.explain && !image.ok())) return image.status();
   const std::string daemon = AskDaemon(options);
   if (options.explain) {
     Explain(*image, daemon);
@@ -99,10 +116,7 @@ absl::Status RunProgram(const RunOptions& options) {
   }
   const auto library = FindLibrary();
   if (!library.ok()) return library.status();
-  const std::string why =
-      image->reach != Reach::kLibc
-          ? absl::StrCat(image->path, " (", image->detail, "): ", ExplainReach(image->reach))
-          : daemon;
+  const std::string why = WhyNotReached(image, daemon);
   if (!why.empty()) {
     if (options.strict) return absl::UnavailableError(absl::StrCat("--strict: ", why));
     std::fprintf(stderr, "netchannel: %s%s\n", why.c_str(),

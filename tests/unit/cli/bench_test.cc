@@ -94,10 +94,6 @@ TEST(StopRule, EndsAtOnceWhenTheTimeIsOver) {
   EXPECT_FALSE(rule.Next());
 }
 
-TEST(BenchProtocol, RefusesARequestOfAnotherProgram) {
-  EXPECT_FALSE(CheckRequest({.magic = 1, .size = 1}).ok());
-}
-
 TEST(BenchProtocol, RefusesASizeThatWouldTakeAllMemory) {
   EXPECT_FALSE(CheckRequest({.size = kMaxSize + 1}).ok());
   EXPECT_TRUE(CheckRequest({.size = kMaxSize}).ok());
@@ -111,6 +107,23 @@ TEST(BenchProtocol, SaysThatTheStreamEndedInsideAValue) {
   MemoryStream stream;
   stream.incoming.resize(sizeof(Request) - 1);
   EXPECT_TRUE(absl::IsOutOfRange(ReceiveValue<Request>(stream).status()));
+}
+
+// Another program's word is shorter than ours, and no more will come.
+TEST(BenchProtocol, KnowsAnotherProgramByItsFirstWord) {
+  MemoryStream stream;
+  stream.incoming.resize(sizeof(Request::magic));
+  EXPECT_TRUE(absl::IsInvalidArgument(ReceiveGreeting<Request>(stream).status()));
+}
+
+TEST(BenchProtocol, GivesWhatTheSameProgramSent) {
+  MemoryStream stream;
+  ASSERT_TRUE(SendValue(stream, Request{.size = 7, .count = 9}).ok());
+  stream.incoming.assign(stream.sent.begin(), stream.sent.end());
+  const auto request = ReceiveGreeting<Request>(stream);
+  ASSERT_TRUE(request.ok());
+  EXPECT_EQ(request->size, 7u);
+  EXPECT_EQ(request->count, 9u);
 }
 
 TEST(Report, GivesGoodputAtTheReceiver) {

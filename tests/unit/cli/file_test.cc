@@ -15,6 +15,7 @@
 #include "cli/file_digest.h"
 #include "cli/mapped_file.h"
 #include "cli/new_file.h"
+#include "cli/open_file.h"
 
 namespace netchannel::cli {
 namespace {
@@ -24,15 +25,6 @@ using ::testing::HasSubstr;
 
 absl::Span<const std::byte> Bytes(const char* text) {
   return {reinterpret_cast<const std::byte*>(text), std::strlen(text)};
-}
-
-TEST(Sha256, AgreesWithTheStandardsExample) {
-  // FIPS 180-2, appendix B.1.
-  const auto digest = Sha256(Bytes("abc"));
-  ASSERT_TRUE(digest.ok());
-  EXPECT_EQ((*digest)[0], 0xba);
-  EXPECT_EQ((*digest)[1], 0x78);
-  EXPECT_EQ((*digest)[31], 0xad);
 }
 
 class FileTest : public testing::Test {
@@ -56,8 +48,8 @@ class FileTest : public testing::Test {
     }
     return names;
   }
-  static void Fill(const NewFile& file, const char* text) {
-    std::memcpy(file.bytes().data(), text, file.bytes().size());
+  static void Fill(NewFile& file, const char* text) {
+    EXPECT_TRUE(file.file().WriteAt(0, Bytes(text)).ok());
   }
 
   std::string folder_, path_;
@@ -72,10 +64,7 @@ TEST_F(FileTest, ANewOneIsThereWhenItIsKept) {
     EXPECT_TRUE(file->Keep().ok());
   }
   EXPECT_THAT(Names(), ElementsAre("file"));
-  const auto file = MappedFile::OpenToRead(path_);
-  ASSERT_TRUE(file.ok());
-  ASSERT_EQ(file->bytes().size(), 3u);
-  EXPECT_EQ(std::memcmp(file->bytes().data(), "abc", 3), 0);
+  EXPECT_EQ(Content(), "abc");
 }
 
 TEST_F(FileTest, ANewOneReplacesALongerOne) {
@@ -133,17 +122,87 @@ TEST_F(FileTest, APipeOrAFolderIsNotReplaced) {
   EXPECT_THAT(Names(), ElementsAre("file"));
 }
 
+TEST_F(FileTest, AFolderThatIsNotThereIsNamedBeforeAnythingIsWritten) {
+  const auto status = NewFile::CheckPlace(folder_ + "/missing/file");
+  EXPECT_THAT(status.message(), HasSubstr("make a file in " + folder_ + "/missing"));
+}
+
+TEST_F(FileTest, WhatCanBeWrittenIsToldBeforeAndNothingIsMade) {
+  EXPECT_TRUE(CheckWritable(path_).ok());
+  EXPECT_THAT(Names(), ElementsAre());
+  std::ofstream(path_) << "old";
+  for (const std::string& path : {path_, std::string("/dev/null")}) {
+    EXPECT_TRUE(CheckWritable(path).ok()) << path;
+  }
+  for (const std::string& path : {folder_, folder_ + "/missing/file", path_ + "/file"}) {
+    EXPECT_THAT(CheckWritable(path).message(), HasSubstr(path)) << path;
+  }
+  EXPECT_EQ(Content(), "old");
+}
+
 TEST_F(FileTest, AnEmptyOneIsRead) {
-  ASSERT_TRUE(MappedFile::Create(path_, 0, 0600).ok());
-  const auto file = MappedFile::OpenToRead(path_);
+  ASSERT_TRUE(OpenFile::Create(path_, 0, 0600).ok());
+  const auto file = OpenFile::ToRead(path_);
   ASSERT_TRUE(file.ok());
-  EXPECT_TRUE(file->bytes().empty());
+  EXPECT_EQ(file->size(), 0u);
+  const auto mapped = MappedFile::OpenToRead(path_);
+  ASSERT_TRUE(mapped.ok());
+  EXPECT_TRUE(mapped->bytes().empty());
+}
+
+TEST_F(FileTest, AMappedOneHasItsBytes) {
+  std::ofstream(path_) << "abc";
+  const auto mapped = MappedFile::OpenToRead(path_);
+  ASSERT_TRUE(mapped.ok());
+  EXPECT_EQ(mapped->bytes(), Bytes("abc"));
 }
 
 TEST_F(FileTest, OneThatIsMissingIsNamed) {
-  const auto file = MappedFile::OpenToRead(path_);
+  const auto file = OpenFile::ToRead(path_);
   ASSERT_FALSE(file.ok());
   EXPECT_THAT(file.status().message(), HasSubstr(path_));
+}
+
+// A pipe without a writer, a device, a folder, and a file that says it is empty and is not.
+TEST_F(FileTest, WhatHasNoSizeOfItsOwnIsNotReadAsAnEmptyOne) {
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+  for (const std::string& path :
+       {path_, folder_, std::string("/dev/null"), std::string("/proc/version")}) {
+    const auto file = OpenFile::ToRead(path);
+    ASSERT_FALSE(file.ok()) << path;
+    EXPECT_THAT(file.status().message(), HasSubstr(path + ": is no file with a size of its own"));
+  }
+}
+
+TEST_F(FileTest, OneThatIsCutWhileItIsReadIsAnError) {
+  std::ofstream(path_) << "abcdef";
+  const auto file = OpenFile::ToRead(path_);
+  ASSERT_TRUE(file.ok());
+  ASSERT_EQ(truncate(path_.c_str(), 4), 0);
+  std::byte room[6];
+  EXPECT_TRUE(file->ReadAt(0, absl::MakeSpan(room, 4)).ok());
+  const auto status = file->ReadAt(0, absl::MakeSpan(room));
+  EXPECT_THAT(status.message(), HasSubstr(path_ + ": was cut while it was read, at byte 4 of 6"));
+  EXPECT_FALSE(Sha256(*file).ok());
+}
+
+TEST_F(FileTest, TheDigestIsThatOfTheStandardsExample) {
+  std::ofstream(path_) << "abc";  // FIPS 180-2, appendix B.1
+  const auto digest = Sha256(*OpenFile::ToRead(path_));
+  ASSERT_TRUE(digest.ok());
+  EXPECT_EQ((*digest)[0], 0xba);
+  EXPECT_EQ((*digest)[1], 0x78);
+  EXPECT_EQ((*digest)[31], 0xad);
+}
+
+// FIPS 180-2, appendix B.3: a million times "a", which is several reads and a part of one.
+TEST_F(FileTest, TheDigestOfALongOneIsOfAllItsReads) {
+  std::ofstream(path_) << std::string(1000000, 'a');
+  const auto digest = Sha256(*OpenFile::ToRead(path_));
+  ASSERT_TRUE(digest.ok());
+  EXPECT_EQ((*digest)[0], 0xcd);
+  EXPECT_EQ((*digest)[1], 0xc7);
+  EXPECT_EQ((*digest)[31], 0xd0);
 }
 
 TEST_F(FileTest, OneLargerThanItsDiskIsRefusedAndLeavesNothing) {

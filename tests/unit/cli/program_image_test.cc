@@ -12,6 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "cli/script_line.h"
+
 namespace netchannel::cli {
 namespace {
 
@@ -211,19 +214,52 @@ TEST_F(ProgramImageTest, AScriptThatRunsItselfIsRefused) {
   EXPECT_NE(image.status().message().find(path), std::string::npos) << image.status();
 }
 
-TEST_F(ProgramImageTest, WhatIsNotThereOrIsNoProgramIsNamed) {
+TEST_F(ProgramImageTest, WhatIsNotThereIsNamed) {
   const auto missing = InspectProgram("no-such-program-anywhere");
-  ASSERT_FALSE(missing.ok());
+  EXPECT_TRUE(absl::IsNotFound(missing.status()));
   EXPECT_NE(missing.status().message().find("no-such-program-anywhere: not found in PATH"),
             std::string::npos)
       << missing.status();
+}
+
+TEST_F(ProgramImageTest, AScriptWhoseInterpreterIsMissingIsThereAllTheSame) {
+  for (const char* interpreter : {"/no/such/shell", "/usr/bin/env no-such-program-anywhere"}) {
+    const std::string path = Write("script", absl::StrCat("#!", interpreter, "\n"));
+    const auto image = InspectProgram(path);
+    EXPECT_TRUE(absl::IsFailedPrecondition(image.status())) << image.status();
+    EXPECT_NE(image.status().message().find(path + ": what runs it: "), std::string::npos)
+        << image.status();
+  }
+}
+
+// As execvp() does with what the kernel refuses.
+TEST_F(ProgramImageTest, WhatIsNoProgramAndNamesNoneIsRunByTheShell) {
   for (const char* bytes : {"", "#", "text",
                             "\x7f"
                             "EL"}) {
-    const std::string path = Write("none", bytes);
-    const auto image = InspectProgram(path);
-    ASSERT_FALSE(image.ok());
-    EXPECT_NE(image.status().message().find(path), std::string::npos) << image.status();
+    const auto image = InspectProgram(Write("none", bytes));
+    ASSERT_TRUE(image.ok()) << image.status();
+    EXPECT_EQ(image->interpreter, "/bin/sh");
+  }
+}
+
+TEST(InterpreterOf, IsTheFirstWordOfTheLine) {
+  EXPECT_EQ(InterpreterOf("#!/bin/dash\nexit"), "/bin/dash");
+  EXPECT_EQ(InterpreterOf("#! /bin/dash -e -x"), "/bin/dash");
+  EXPECT_EQ(InterpreterOf("#!\n"), "/bin/sh");
+  EXPECT_EQ(InterpreterOf("#!/" + std::string(300, 'x')).size(), 254u);
+}
+
+TEST(InterpreterOf, IsWhatEnvLooksForBehindItsOptionsAndSettings) {
+  for (const char* line :
+       {"python3", "-S python3 -u", "-Spython3 -u", "-vS python3", "-i python3", "A=1 python3",
+        "-S A=1 B=2 python3", "-SA=1 python3", "-u A python3", "-uA python3", "-C / python3",
+        "-iu A -S python3", "--split-string=python3 -u", "--split-string python3",
+        "--unset A python3", "--chdir=/ python3", "--ignore-environment python3", "-- python3"}) {
+    EXPECT_EQ(InterpreterOf(absl::StrCat("#!/usr/bin/env ", line, "\n")), "python3") << line;
+  }
+  for (const char* line : {"", "-i", "-u A", "A=1"}) {
+    EXPECT_EQ(InterpreterOf(absl::StrCat("#!/usr/bin/env ", line, "\n")), "/usr/bin/env") << line;
   }
 }
 

@@ -47,7 +47,7 @@ void Complete(Report& report, const Request& request, const Progress& progress, 
 }
 
 absl::Status ServeOne(Listener& listener, ByteStream& stream) {
-  const auto request = ReceiveValue<Request>(stream);
+  const auto request = ReceiveGreeting<Request>(stream);
   if (!request.ok()) return request.status();
   if (auto status = CheckRequest(*request); !status.ok()) return status;
   const Duration cpu = ProcessCpu();
@@ -71,7 +71,7 @@ absl::StatusOr<std::unique_ptr<Result>> RunClient(Transport& transport, const Re
   auto stream = transport.Connect();
   if (!stream.ok()) return stream.status();
   if (auto status = SendValue(**stream, request); !status.ok()) return status;
-  const auto ready = ReceiveValue<Ready>(**stream);
+  const auto ready = ReceiveGreeting<Ready>(**stream);
   if (!ready.ok()) return ready.status();
 
   const Duration cpu = ProcessCpu();

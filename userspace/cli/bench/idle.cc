@@ -49,7 +49,7 @@ absl::StatusOr<Progress> HoldIdle(Transport& transport, ByteStream& control, con
     if (!connection.ok()) return connection.status();
     connections.push_back(*std::move(connection));
   }
-  if (auto all_open = ReceiveValue<Ready>(control); !all_open.ok()) return all_open.status();
+  if (auto all_open = ReceiveGreeting<Ready>(control); !all_open.ok()) return all_open.status();
   auto progress = SleepAndMeasure(request, local);
   if (!progress.ok()) return progress;
   if (auto status = control.FinishSending(); !status.ok()) return status;

@@ -6,9 +6,6 @@
 namespace netchannel::cli {
 
 absl::Status CheckRequest(const Request& request) {
-  if (request.magic != kBenchMagic) {
-    return absl::InvalidArgumentError("the peer is no `netchannel bench` of this version");
-  }
   if (request.workload < Workload::kStream || request.workload > Workload::kIdle) {
     return absl::InvalidArgumentError("the peer asks for an unknown workload");
   }

@@ -50,7 +50,7 @@ struct Report {
 };
 static_assert(sizeof(Report) == 40);
 
-// The checks a server makes of a request: bytes from the wire.
+// The checks a server makes of a request whose magic is right: bytes from the wire.
 absl::Status CheckRequest(const Request& request);
 
 template <typename T>
@@ -64,6 +64,24 @@ absl::StatusOr<T> ReceiveValue(ByteStream& stream) {
   T value;
   auto status = ReceiveAll(stream, absl::MakeSpan(reinterpret_cast<std::byte*>(&value), sizeof(T)));
   if (!status.ok()) return status;
+  return value;
+}
+// A T that begins with its magic. The magic is checked before there is more of it: another program
+// at the other end may say less than a T, and wait.
+template <typename T>
+absl::StatusOr<T> ReceiveGreeting(ByteStream& stream) {
+  T value;
+  const auto bytes = absl::MakeSpan(reinterpret_cast<std::byte*>(&value), sizeof(T));
+  if (auto status = ReceiveAll(stream, bytes.first(sizeof(value.magic))); !status.ok()) {
+    return status;
+  }
+  if (value.magic != T{}.magic) {
+    return absl::InvalidArgumentError(
+        "the peer is no `netchannel` of this version with the same subcommand (bench, copy)");
+  }
+  if (auto status = ReceiveAll(stream, bytes.subspan(sizeof(value.magic))); !status.ok()) {
+    return status;
+  }
   return value;
 }
 

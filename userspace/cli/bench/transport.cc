@@ -2,6 +2,7 @@
 #include "cli/bench/transport.h"
 
 #include <cerrno>
+#include <cstring>
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
@@ -64,7 +65,8 @@ absl::Status SaveStatus(Transport& transport, const EndpointOptions& options) {
   file << transport.Status();
   file.flush();
   if (file.good()) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat("cannot write the status to ", options.status_path));
+  return absl::UnavailableError(
+      absl::StrCat("write the status to ", options.status_path, ": ", std::strerror(errno)));
 }
 
 }  // namespace netchannel::cli
