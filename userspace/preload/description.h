@@ -66,6 +66,10 @@ struct Description {
   std::atomic<Epoll*> epoll{nullptr};
   std::atomic<int> error{0};  // for SO_ERROR, besides what the socket itself has
   std::atomic<int> family{0};
+  // The thread that has used it first in this life (its record in table.h), and whether others
+  // have, too. What its closer alone has used needs no membarrier(2) to be closed.
+  std::atomic<const void*> first_user{nullptr};
+  std::atomic<bool> has_others{false};
 
   // Guarded by Mutex().
   absl::InlinedVector<int, 2> fds;

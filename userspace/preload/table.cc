@@ -59,7 +59,12 @@ bool InUse(const Description* description) {
   return false;
 }
 
-void Barrier() {
+// `description` can be found no more. After this all threads that may use it can be seen.
+void Barrier(const Description* description) {
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  const void* const user = description->first_user.load(std::memory_order_relaxed);
+  const bool is_own = user == nullptr || user == &thread_record;
+  if (is_own && !description->has_others.load(std::memory_order_relaxed)) return;
   if (!need_fence.load(std::memory_order_relaxed) &&
       RawSystemCall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0) == 0) {
     return;
@@ -76,6 +81,19 @@ void RegisterThread() {
   threads = own;
   own->registered = true;
   pthread_setspecific(thread_key, own);
+}
+
+// Either who takes the description away sees the mark, or this thread, whose next look is at the
+// table (or at `retired`), sees that it has gone: both put a fence between what they write and what
+// they look at. Where others are marked already: who has not seen that mark has taken the
+// description away before it was made, and this thread finds it gone, too.
+void NoteUser(Description* description) {
+  if (description->has_others.load(std::memory_order_acquire)) return;
+  const void* nobody = nullptr;
+  if (!description->first_user.compare_exchange_strong(nobody, &thread_record)) {
+    description->has_others.store(true, std::memory_order_release);
+  }
+  std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
 // Calls that a longjmp() left are still named: those deeper in the stack than this one. If there
@@ -162,6 +180,10 @@ Description* NewDescription(Kind kind) {
     description = new Description();
   }
   description->next = nullptr;
+  description->first_user.store(nullptr, std::memory_order_relaxed);
+  description->has_others.store(false, std::memory_order_relaxed);
+  // Behind the marks, so that who has marked it for its last life sees that this is another; before
+  // `retired`, so that who finds it in use knows in which life.
   description->life.fetch_add(1, std::memory_order_acq_rel);
   description->retired.store(false, std::memory_order_release);
   description->kind.store(kind, std::memory_order_release);
@@ -170,7 +192,7 @@ Description* NewDescription(Kind kind) {
 
 void Retire(Description* description) {
   description->retired.store(true, std::memory_order_seq_cst);
-  internal::Barrier();
+  internal::Barrier(description);
   {
     const std::lock_guard lock(internal::threads_mutex);
     description->next = internal::retired_list;

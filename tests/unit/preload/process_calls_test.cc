@@ -435,6 +435,42 @@ TEST_F(Process, ThreadsUseManySocketsAtOnce) {
   for (std::thread& one : threads) one.join();
 }
 
+// Whoever uses it meanwhile, a connection ends when it is closed, or with the last of their calls.
+TEST_F(Process, ADescriptorIsClosedWhileOtherThreadsUseIt) {
+  std::atomic<int> used{-1};
+  std::atomic<uint64_t> calls{0};
+  std::atomic<bool> over{false};
+  std::vector<std::thread> users;
+  for (int i = 0; i < 3; ++i) {
+    users.emplace_back([&] {
+      while (!over) {
+        char byte;
+        recv(used, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        ++calls;
+      }
+    });
+  }
+  for (int round = 0; round < 100; ++round) {
+    const int fd = Open("SINK");
+    Say(fd, std::string(static_cast<size_t>(round) + 1, 'x'));
+    const uint64_t before = calls;
+    used = fd;
+    // In one round of two somebody else has used it for certain, in the others perhaps.
+    while (round % 2 == 0 && calls < before + 4) std::this_thread::yield();
+    close(fd);
+    used = -1;
+    // The far end may first tell of an earlier test's. One that does not end is waited for.
+    const std::string end = "SINK " + std::to_string(round + 1) + " ";
+    for (std::string told; told.rfind(end, 0) != 0;) {
+      const int asked = Open("END");
+      told = ReadToEnd(asked);
+      close(asked);
+    }
+  }
+  over = true;
+  for (std::thread& one : users) one.join();
+}
+
 TEST_F(Process, ASenderAndAReceiverRunInParallel) {
   const int fd = Open("ECHO");
   const std::string data = Pattern(0, 8'000'000);
