@@ -13,23 +13,16 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
-#include <cstring>
 #include <memory>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "base/unique_fd.h"
-#include "daemon/control_server.h"
-#include "daemon/guardian.h"
+#include "control_place.h"
 #include "fuzz_target.h"
 #include "ipc/anchor_name.h"
-#include "ipc/calls.h"
 #include "ipc/control.h"
 #include "ipc/fd_message.h"
-#include "region_world.h"
 
 namespace netchannel::fuzz {
 namespace {
@@ -53,140 +46,13 @@ int64_t NowNanos() {
   return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
-// One for all runs: a process, which is told of regions and of eventfds.
-Guardian* TheGuardian() {
-  static const std::unique_ptr<Guardian> guardian = [] {
-    auto started = Guardian::Start();
-    Require(started.ok(), "a guardian is started");
-    return *std::move(started);
-  }();
-  return guardian.get();
-}
-
-// A daemon without an interface of its own, and the world that its stack is in. Listens at an
-// address that the kernel chooses, in no file system.
-class Place {
- public:
-  explicit Place(uint64_t seed) : rng_(seed), world_(seed) {
-    UniqueFd listener(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    address_.sun_family = AF_UNIX;
-    auto* const address = reinterpret_cast<sockaddr*>(&address_);
-    Require(bind(listener.get(), address, sizeof(sa_family_t)) == 0, "a name is given");
-    Require(getsockname(listener.get(), address, &address_length_) == 0, "it can be read");
-    Require(listen(listener.get(), 64) == 0, "the daemon listens");
-    auto server = ControlServer::Create(std::move(listener), {.shape = kShape,
-                                                              .accounts = &accounts_,
-                                                              .ports = nullptr,
-                                                              .guardian = TheGuardian(),
-                                                              .rng = &rng_,
-                                                              .status = [] { return "{}"; }});
-    Require(server.ok(), "a server is made");
-    server_ = *std::move(server);
-    server_->Attach(&world_.bridge(0));
-    world_.SetBetween(0, [this](Time now) { server_->Poll(now); });
-  }
-
-  ControlServer& server() { return *server_; }
-  World& world() { return world_; }
-  UniqueFd Connect() const {
-    UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    const auto* const address = reinterpret_cast<const sockaddr*>(&address_);
-    if (connect(fd.get(), address, address_length_) != 0) return UniqueFd();
-    return fd;
-  }
-  void Advance(Duration by) {
-    world_.Advance(by);
-    server_->Tend(world_.now());
-    world_.Step();
-  }
-
- private:
-  SeededRng rng_;
-  UserAccounts accounts_{{.sockets = 40, .applications = 6}};
-  sockaddr_un address_{};
-  socklen_t address_length_ = sizeof(address_);
-  std::unique_ptr<ControlServer> server_;  // goes after the bridge: regions lie in it
-  World world_;
-};
-
-// What a program has of the daemon, and how it talks to it.
-class Program final : private ipc::StackLink {
- public:
-  explicit Program(Place* place) : place_(place), connection_(place->Connect()) {}
-
-  int connection() const { return connection_.get(); }
-  int doorbell() const { return doorbell_.get(); }
-  const std::vector<UniqueFd>& anchors() const { return anchors_; }
-  bool may_call() const { return region_.has_value() && !scribbled_; }
-
-  bool Send(const void* bytes, size_t size, absl::Span<const int> fds) {
-    return ipc::SendMessage(connection_.get(), bytes, size, fds, MSG_DONTWAIT);
-  }
-  void Hello(ipc::HelloPurpose purpose, absl::Span<const int> fds) {
-    const ipc::HelloMessage hello{ipc::MakeControlHead(ipc::ControlType::kHello), purpose};
-    Send(&hello, sizeof(hello), fds);
-  }
-  // Reads an answer, if there is one. A region in it is this program's from now on.
-  void Hear() {
-    alignas(uint64_t) std::byte bytes[ipc::kMaxControlMessage];
-    ipc::ReceivedMessage received =
-        ipc::ReceiveMessage(connection_.get(), bytes, sizeof(bytes), MSG_DONTWAIT);
-    if (received.size <= 0) return;
-    ipc::ControlHead head;
-    std::memcpy(&head, bytes, sizeof(head));
-    Require(head.magic == ipc::kControlMagic, "an answer is one of the daemon's");
-    if (head.type != ipc::ControlType::kWelcome || received.fd_count != 2 || region_) return;
-    auto region = ipc::Region::Map(received.fds[0].Release());
-    Require(region.ok(), "a region of the daemon's can be mapped");
-    region_.emplace(*std::move(region));
-    doorbell_ = std::move(received.fds[1]);
-    calls_.emplace(region_->view(), static_cast<ipc::StackLink*>(this));
-  }
-  ipc::CallResult Call(const ipc::CallRequest& request) { return calls_->Execute(request); }
-  void HandInAnchor(uint32_t slot) {
-    int ends[2];
-    Require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "an anchor is made");
-    anchors_.emplace_back(ends[0]);
-    const UniqueFd daemon_end(ends[1]);
-    const ipc::AnchorMessage message{ipc::ControlType::kAnchor, slot, ipc::SocketCookie(ends[0])};
-    Send(&message, sizeof(message), {daemon_end.get()});
-  }
-  void DropAnchor() {
-    if (!anchors_.empty()) anchors_.pop_back();
-  }
-  void Scribble() {
-    if (!region_) return;
-    std::memset(region_->base(), 0x5a, sizeof(ipc::RegionHeader));
-    scribbled_ = true;
-  }
-
- private:
-  std::byte* region() override { return region_->base(); }
-  size_t region_size() const override { return region_->size(); }
-  void Wake() override {}
-  ipc::LendResult Lend(bool (*done)(void*), void* argument, Time, bool) override {
-    constexpr int kPatience = 1000;
-    for (int i = 0; i < kPatience && !done(argument); ++i) place_->world().Step();
-    Require(done(argument), "a call is answered");
-    return ipc::LendResult::kRan;
-  }
-  void Attend() override {}
-  bool SetWaitSetFd(uint32_t, int) override { return true; }
-  std::string StatusJson() override { return {}; }
-
-  Place* const place_;
-  UniqueFd connection_;
-  UniqueFd doorbell_;
-  std::optional<ipc::Region> region_;
-  std::optional<ipc::CallClient> calls_;
-  std::vector<UniqueFd> anchors_;
-  bool scribbled_ = false;
-};
-
 class Game {
  public:
   Game(const uint8_t* data, size_t size)
-      : data_(data), size_(size), place_(Take()), honest_(&place_) {}
+      : data_(data),
+        size_(size),
+        place_(Take(), {.sockets = 40, .applications = 6}),
+        honest_(&place_) {}
 
   void Play() {
     BeginHonestly();

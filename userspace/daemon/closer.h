@@ -42,9 +42,7 @@ class Closer {
     int threads = 0, idle = 0;
     bool stopping = false;
   };
-  // Under the mutex.
-  static void StartThread(const std::shared_ptr<State>& state);
-  static void Main(const std::shared_ptr<State>& state);
+  static void Main(State& state);
 
   const std::shared_ptr<State> state_;
 };

@@ -81,6 +81,7 @@ uint32_t ControlServer::NextNumber() {
 // What a message leads to may bring the next event: an anchor that is received has ended already.
 // So it looks again after messages; other events bring none, and most are doorbells.
 void ControlServer::Poll(Time now) {
+  for (const uid_t user : releaser_.TakeReleased()) parts_.accounts->Leave(user);
   epoll_event events[kEventsAtOnce];
   messages_left_ = kMessagesAPoll;
   for (int batch = 0; batch < kMaxBatches && messages_left_ > 0; ++batch) {
@@ -248,7 +249,7 @@ void ControlServer::RemoveRegion(Time now, uint32_t owner) {
   }
   bridge_->RemoveApplication(now, owner);
   parts_.guardian->RemoveRegion(region->number, was_used);
-  parts_.accounts->Leave(region->user);
+  releaser_.Release(std::move(region->memory), region->user);
   regions_.erase(region->number);
 }
 
@@ -262,13 +263,9 @@ void ControlServer::Tend(Time now) {
     strangers_.pop_front();
   }
   LookAtMemory();
-  bool released = false;
   for (const auto& [number, region] : regions_) {
-    if (!parts_.accounts->TooMuch(region->user)) continue;
-    region->side->ReleaseFreeSlots();
-    released = true;
+    bridge_->SetFrugal(region->owner, parts_.accounts->TooMuch(region->user));
   }
-  if (released) LookAtMemory();
   std::vector<uid_t> excessive;
   for (const auto& [number, region] : regions_) {
     if (parts_.accounts->FarTooMuch(region->user)) excessive.push_back(region->user);
@@ -283,7 +280,8 @@ void ControlServer::LookAtMemory() {
   for (const auto& [number, region] : regions_) {
     struct stat info;
     if (fstat(region->memory.fd(), &info) != 0) continue;
-    parts_.accounts->AddMemory(region->user, static_cast<uint64_t>(info.st_blocks) * 512);
+    parts_.accounts->AddMemory(region->user, static_cast<ByteCount>(info.st_blocks) * 512,
+                               region->side->kept_bytes());
   }
   parts_.accounts->EndLook();
 }

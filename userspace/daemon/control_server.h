@@ -10,7 +10,8 @@
 //
 // A region lives while a control connection or an anchor of it lives. A socket without an anchor
 // belongs to the connection that has made the region, and is closed with it. When nobody is left
-// its sockets are closed, and the region goes when what they have written is delivered.
+// its sockets are closed, and the region goes when what they have written is delivered: on the
+// RegionReleaser's thread, for it may be gigabytes. It is one of its user's until it has gone.
 //
 // Trust: every message and descriptor is checked; a connection that breaks the protocol is closed.
 // Connections that have not said what they want have kPatience. A user has at most
@@ -39,6 +40,7 @@
 #include "base/unique_fd.h"
 #include "daemon/closer.h"
 #include "daemon/guardian.h"
+#include "daemon/region_releaser.h"
 #include "daemon/user_accounts.h"
 #include "ipc/control.h"
 #include "ipc/fd_message.h"
@@ -158,6 +160,7 @@ class ControlServer {
   const UniqueFd epoll_;
   const Parts parts_;
   Closer closer_;  // of all that is not known to be harmless
+  RegionReleaser releaser_;
   Bridge* bridge_ = nullptr;
   uint32_t next_number_ = 1;
   absl::flat_hash_map<uint32_t, std::unique_ptr<Connection>> connections_;

@@ -14,6 +14,7 @@
 // cure in one line, and leaves nothing behind.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -57,6 +58,7 @@ class Daemon final : private Housekeeping {
   absl::Status OpenAll();
   absl::Status StartStack();
   void Poll(Time now) override;
+  Time NextTimeout() const override { return std::max(next_tend_, stack_->bridge().NextTimeout()); }
   std::string StatusDocument();  // under the lease
 
   // In the order of construction: each uses those above it.

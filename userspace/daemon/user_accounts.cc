@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/user_accounts.h"
 
+#include <algorithm>
+
 namespace netchannel {
 
 UserAccount* UserAccounts::Enter(uid_t uid) {
@@ -18,28 +20,32 @@ void UserAccounts::Leave(uid_t uid) {
 }
 
 void UserAccounts::BeginLook() {
-  for (auto& [uid, user] : users_) user.memory_bytes = 0;
+  for (auto& [uid, user] : users_) user.memory = user.kept = 0;
 }
 
-void UserAccounts::AddMemory(uid_t uid, uint64_t bytes) {
+void UserAccounts::AddMemory(uid_t uid, ByteCount bytes, ByteCount kept) {
   const auto found = users_.find(uid);
-  if (found != users_.end()) found->second.memory_bytes += bytes;
+  if (found == users_.end()) return;
+  found->second.memory += bytes;
+  found->second.kept += std::min(kept, bytes);
 }
 
 void UserAccounts::EndLook() {
   for (auto& [uid, user] : users_) {
-    user.account.out_of_memory = user.memory_bytes > limits_.memory_bytes;
+    user.account.out_of_memory = user.memory - user.kept > limits_.memory_bytes;
   }
 }
 
 bool UserAccounts::TooMuch(uid_t uid) const {
   const auto found = users_.find(uid);
-  return found != users_.end() && found->second.account.out_of_memory;
+  return found != users_.end() && found->second.memory > limits_.memory_bytes;
 }
 
 bool UserAccounts::FarTooMuch(uid_t uid) const {
   const auto found = users_.find(uid);
-  return found != users_.end() && found->second.memory_bytes / 2 > limits_.memory_bytes;
+  if (found == users_.end()) return false;
+  const User& user = found->second;
+  return (user.memory - user.kept) / 2 > limits_.memory_bytes;
 }
 
 }  // namespace netchannel

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What each user's applications use, and may: sockets at once, and memory of their regions. Above
-// the limit of memory a user gets no more sockets and applications until some is given back (what
-// is kept for next sockets is, at once); above twice the limit (an application can touch pages
-// without asking anyone) its largest application is to be evicted.
+// the limit of memory nothing is kept for next sockets; when the rest is above it, a user gets no
+// more sockets and applications until some is given back; when the rest is above twice the limit
+// (an application can touch pages without asking anyone) its largest application is to be evicted.
 //
 // Owner: the daemon. Thread: the one that holds the lease.
 #pragma once
@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <map>
 
+#include "base/units.h"
 #include "stack/application.h"
 
 namespace netchannel {
@@ -31,10 +32,12 @@ class UserAccounts {
   UserAccount* Enter(uid_t user);
   void Leave(uid_t user);
 
-  // A look at all regions: first none has any memory, then each is added.
+  // A look at all regions: first none has any memory, then each is added. `kept`: of it, what is
+  // kept for next sockets.
   void BeginLook();
-  void AddMemory(uid_t user, uint64_t bytes);
+  void AddMemory(uid_t user, ByteCount bytes, ByteCount kept);
   void EndLook();
+  // With what is kept.
   bool TooMuch(uid_t user) const;
   bool FarTooMuch(uid_t user) const;
 
@@ -42,7 +45,7 @@ class UserAccounts {
   struct User {
     UserAccount account;
     uint32_t applications = 0;
-    uint64_t memory_bytes = 0;
+    ByteCount memory = 0, kept = 0;
   };
 
   const UserLimits limits_;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <new>
 #include <utility>
@@ -18,6 +19,8 @@ namespace netchannel::ipc {
 namespace {
 
 constexpr uint64_t kPage = 4096;
+// A region's 32 GiB are 512 calls, of which each holds the address space for 16384 pages at most.
+constexpr size_t kUnmappedAtOnce = size_t{64} << 20;
 
 constexpr uint64_t AlignUp(uint64_t value, uint64_t alignment) {
   return (value + alignment - 1) / alignment * alignment;
@@ -179,6 +182,16 @@ Region& Region::operator=(Region&& other) noexcept {
 Region::~Region() {
   if (base_ != nullptr) munmap(base_, size_);
   if (fd_ >= 0) close(fd_);
+}
+
+void Region::ReleaseInPieces() {
+  while (size_ > 0) {
+    const size_t piece = std::min(size_, kUnmappedAtOnce);
+    size_ -= piece;
+    munmap(base_ + size_, piece);
+  }
+  base_ = nullptr;
+  *this = Region(-1, nullptr, 0);
 }
 
 void Region::Swap(Region& other) noexcept {

@@ -118,6 +118,10 @@ class Region {
   Region& operator=(const Region&) = delete;
   ~Region();
 
+  // As the destructor, but the mapping goes bit by bit: a thread that maps something at the same
+  // time waits for one bit only.
+  void ReleaseInPieces();
+
   const RegionView& view() const { return view_; }
   std::byte* base() const { return base_; }
   size_t size() const { return size_; }

@@ -17,9 +17,6 @@ namespace {
 
 bool Same(const Address& a, const Address& b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }
 
-// The pages of a ring that carried bytes go back to the kernel, in every process that maps them.
-void ReleasePages(const RingView& ring) { madvise(ring.base, ring.size, MADV_REMOVE); }
-
 }  // namespace
 
 StackSide::StackSide(const RegionView& region, bool in_this_process)
@@ -78,28 +75,33 @@ void StackSide::PrepareSlots(uint64_t bytes) {
     RingPages(0).Reach(region_.send_ring(index), ring_bytes());
     RingPages(0).Reach(region_.receive_ring(index), ring_bytes());
     Slot& slot = slots_.emplace_back();
-    slot.warm_sent = slot.warm_received = ring_bytes();
+    Keep(slot.sent, ring_bytes());
+    Keep(slot.received, ring_bytes());
     warm_ += slot.warm();
     warm_free_.push_back(index);
   }
 }
 
 std::optional<uint32_t> StackSide::AllocateSlot() {
-  std::vector<uint32_t>& from = warm_free_.empty() ? free_ : warm_free_;
-  if (from.empty()) {
+  uint32_t index;
+  if (!warm_free_.empty()) {
+    index = warm_free_.back();
+    warm_free_.pop_back();
+  } else if (!free_.empty()) {
+    index = free_.back();
+    free_.pop_back();
+  } else {
     if (slots_.size() >= region_.socket_count()) return std::nullopt;
-    from.push_back(static_cast<uint32_t>(slots_.size()));
+    index = static_cast<uint32_t>(slots_.size());
     slots_.emplace_back();
   }
-  const uint32_t index = from.back();
-  from.pop_back();
   Slot& slot = slots_[index];
   slot.in_use = true;
   slot.accepts = 0;
   slot.published = PublishedState{};
   slot.told = 0;
   slot.send_pages = RingPages(in_this_process_ ? RingPages::kAll : RingPages::kByTouch);
-  slot.receive_pages = RingPages(std::max(slot.warm_received, RingPages::kByTouch));
+  slot.receive_pages = RingPages(std::max(slot.received.warm, RingPages::kByTouch));
   warm_ -= slot.warm();
   SocketSlot* shared = region_.slot(index);
   // `dirty` and `queued` stay: an entry of the slot's last life may still be in a ring.
@@ -131,36 +133,53 @@ uint64_t StackSide::MemoryAt(uint64_t position) const {
   return std::min(pages + ahead, ring_bytes());
 }
 
-void StackSide::ReleaseMemory(uint32_t slot) {
-  Slot& own = slots_[slot];
-  if (own.warm_sent != 0) ReleasePages(region_.send_ring(slot));
-  if (own.warm_received != 0) ReleasePages(region_.receive_ring(slot));
-  own.warm_sent = own.warm_received = 0;
+// Pages may be anywhere in a ring that was used: what comes out of order is put where it belongs.
+void StackSide::Keep(RingMemory& memory, ByteCount warm) const {
+  memory.warm = std::max(memory.warm, warm);
+  memory.end = memory.warm != 0 ? ring_bytes() : 0;
 }
 
-void StackSide::ReleaseFreeSlots() {
-  for (const uint32_t slot : warm_free_) ReleaseMemory(slot);
-  free_.insert(free_.end(), warm_free_.begin(), warm_free_.end());
-  warm_free_.clear();
-  warm_ = 0;
+// In every process that maps it.
+ByteCount StackSide::ReleasePiece(const RingView& ring, RingMemory& memory, ByteCount most) {
+  const ByteCount piece = std::min(memory.end, most & ~(RingPages::kPageBytes - 1));
+  memory.end -= piece;
+  madvise(ring.base + memory.end, piece, MADV_REMOVE);
+  const ByteCount left = std::min(memory.warm, memory.end);
+  warm_ -= memory.warm - left;
+  memory.warm = left;
+  return piece;
+}
+
+ByteCount StackSide::ReleaseExcess(ByteCount budget) {
+  ByteCount used = 0;
+  while (HasExcess() && budget - used >= kCallBytes) {
+    const uint32_t slot = warm_free_.front();
+    Slot& own = slots_[slot];
+    const bool received = own.sent.end == 0;
+    const RingView ring = received ? region_.receive_ring(slot) : region_.send_ring(slot);
+    const ByteCount piece = ReleasePiece(ring, received ? own.received : own.sent, budget - used);
+    used += std::max(piece, kCallBytes);
+    if (own.warm() != 0) continue;
+    warm_free_.pop_front();
+    free_.push_back(slot);
+  }
+  return used;
 }
 
 void StackSide::FreeSlot(uint32_t slot) {
   if (!InUse(slot)) return;
   Slot& own = slots_[slot];
   const uint64_t written = region_.slot(slot)->written.load(std::memory_order_relaxed);
-  const uint64_t received = std::max(own.published.received, own.accepts);
-  own.warm_sent = std::max(own.warm_sent, MemoryAt(written));
-  own.warm_received = std::max(own.warm_received, MemoryAt(received));
-  const bool warm = own.warm() > 0 && warm_ + own.warm() <= kMaxWarm;
-  if (warm) {
-    warm_ += own.warm();
-  } else {
-    ReleaseMemory(slot);
-  }
+  Keep(own.sent, MemoryAt(written));
+  Keep(own.received, MemoryAt(std::max(own.published.received, own.accepts)));
+  warm_ += own.warm();
   ReleaseCall(own);
   own.in_use = false;
-  (warm ? warm_free_ : free_).push_back(slot);
+  if (own.warm() != 0) {
+    warm_free_.push_back(slot);
+  } else {
+    free_.push_back(slot);
+  }
 }
 
 void StackSide::ClearDirty(uint32_t slot) {

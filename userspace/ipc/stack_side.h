@@ -25,10 +25,14 @@
 // Trust: own copies of all that was published; the application's words are read once and returned
 // as they are: positions are checked by the sockets, indices here. Owner: the application's entry
 // in the stack. Thread: the lease's, but SetEventFd may be called by any. Errors: a bad index does
-// nothing. Memory: about 100 bytes a slot that has been in use.
+// nothing. Memory: about 100 bytes a slot that has been in use. Time: nothing but ReleaseExcess
+// gives pages back, which takes some 0.1 ms a MiB, and it has a bound; so a region that is about to
+// go goes without, however many sockets it had.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -90,11 +94,21 @@ class StackSide {
   // beginning, as many as `bytes` are enough for. For a new region.
   void PrepareSlots(uint64_t bytes);
   std::optional<uint32_t> AllocateSlot();
-  // Gives the rings' memory back to the kernel, unless free slots have little yet: giving it back
-  // and getting it again costs more than a connection that carries half a megabyte.
+  // The rings' memory stays for the next socket: giving it back and getting it again costs more
+  // than a connection that carries half a megabyte. What free slots have beyond kMaxWarm is excess.
   void FreeSlot(uint32_t slot);
-  // Gives the memory of free slots back, too: the application's user has too much.
-  void ReleaseFreeSlots();
+  // Frugal: all that free slots have is excess; the application's user has too much.
+  void SetFrugal(bool frugal) { keep_ = frugal ? 0 : kMaxWarm; }
+  bool HasExcess() const { return warm_ > keep_; }
+  // Gives excess back to the kernel, of those that were freed longest ago first; pieces of rings
+  // that come to `budget` bytes at most. Returns what was used of it: bytes of rings, and
+  // kCallBytes at least for each system call. 0: there is no excess, or `budget` is below that.
+  ByteCount ReleaseExcess(ByteCount budget);
+  // Of memory, a system call costs about as much as so many bytes.
+  static constexpr ByteCount kCallBytes = 16 * 1024;
+  // What free slots have and may keep: no more, since it is the application's word how far a stream
+  // went.
+  ByteCount kept_bytes() const { return std::min(warm_, kMaxWarm); }
   uint32_t slots_in_use() const {
     return static_cast<uint32_t>(slots_.size() - free_.size() - warm_free_.size());
   }
@@ -147,18 +161,22 @@ class StackSide {
 
  private:
   // Memory that free slots keep.
-  static constexpr uint64_t kMaxWarm = 8 * 1024 * 1024;
+  static constexpr ByteCount kMaxWarm = 8 * 1024 * 1024;
   // A round's bytes of a socket find their pages there.
   static constexpr uint64_t kMostAhead = 32 * 1024;
   // A reader's turn costs some 13 us beside its copy (traced: the futex call, the switches to it
   // and back), so it should have something to copy.
   static constexpr uint64_t kPatientBytes = 64 * 1024;
 
+  // What a ring has from the slot's lives up to the last one.
+  struct RingMemory {
+    ByteCount warm = 0;  // from the beginning; there may be pages behind it
+    ByteCount end = 0;   // of a free slot: no page from here on
+  };
   struct Slot {
     bool in_use = false;
-    // Of its rings, what has memory from the slot's lives up to the last one, in bytes.
-    uint64_t warm_sent = 0, warm_received = 0;
-    uint64_t warm() const { return warm_sent + warm_received; }
+    RingMemory sent, received;
+    ByteCount warm() const { return sent.warm + received.warm; }
     uint64_t accepts = 0;           // connections pushed so far, in bytes of the ring
     uint32_t held_call = kNoIndex;  // waits for the socket to be connected
     bool wake_owed = false;         // in owed_
@@ -173,7 +191,9 @@ class StackSide {
   Change Store(SocketSlot* shared, const PublishedState& before, const PublishedState& after);
   void Notify(uint32_t slot, const Change& change);
   uint64_t MemoryAt(uint64_t position) const;
-  void ReleaseMemory(uint32_t slot);
+  // A ring of a slot that was free, or is from now on.
+  void Keep(RingMemory& memory, ByteCount warm) const;
+  ByteCount ReleasePiece(const RingView& ring, RingMemory& memory, ByteCount most);
   void ReleaseCall(Slot& slot);
   void WakeSleepers(SocketSlot* shared);
 
@@ -184,12 +204,14 @@ class StackSide {
   CallServer calls_;
   WaitSetProducer wait_sets_;
   std::vector<Slot> slots_;  // those that have been in use
-  // Free ones of these, and those of them that keep memory and are used first: stacks, for what was
-  // used last may be in the cache still.
-  std::vector<uint32_t> free_, warm_free_;
+  // Free ones of these, and those of them that have memory and are used first: stacks, for what was
+  // used last may be in the cache still. Excess is taken from the bottom.
+  std::vector<uint32_t> free_;
+  std::deque<uint32_t> warm_free_;
   std::vector<uint32_t> owed_;  // slots whose readers were let sleep on
   const uint64_t enough_;       // bytes: kPatientBytes, but a quarter of a ring at most
-  uint64_t warm_ = 0;           // bytes, of all free slots
+  ByteCount warm_ = 0;          // of all free slots
+  ByteCount keep_ = kMaxWarm;   // of it; more is excess
 };
 
 }  // namespace netchannel::ipc

@@ -59,6 +59,7 @@ struct Application {
   bool looked_at = false;           // each round; else it must ring
   bool ending = false;              // nobody is left who could use it
   bool evicted = false;             // it broke the ABI
+  bool in_excess = false;           // the bridge knows that its free slots have too much memory
   uint32_t breaches = 0;
   uint32_t spinner_word = 0;  // RegionHeader::spinner when it last moved
   Time spinner_moved;

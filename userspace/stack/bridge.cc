@@ -36,6 +36,7 @@ void Bridge::RemoveApplication(Time now, uint32_t owner) {
   Publish(now);
   std::erase(looked_at_, owner);
   std::erase(ended_, owner);
+  std::erase(in_excess_, owner);
   std::erase_if(deferred_, [owner](const Deferred& call) { return call.owner == owner; });
   applications_[owner].reset();
 }
@@ -286,6 +287,7 @@ void Bridge::Free(uint32_t owner, const SocketBuffers& buffers) {
   Application* application = Find(owner);
   if (application == nullptr) return;
   application->side->FreeSlot(buffers.slot);
+  NoteExcess(owner, *application);
   if (application->rights.account != nullptr) --application->rights.account->sockets;
   if (application->ending && application->side->slots_in_use() == 0) ended_.push_back(owner);
 }

@@ -18,6 +18,9 @@
 // what an application scribbles over may be silent. Inspect walks all slots and headers, once a
 // second and slowly (of an idle stack some 5,000 slots a second), and finds both.
 //
+// A socket's end gives no memory back, and an application's end none either: that goes with its
+// region. What free slots have too much of is given back bit by bit, in turn, by Tend.
+//
 // The end of an application is told by PollEnded: it was evicted, or nobody holds it (Abandon) and
 // all that its sockets had written is delivered. Then its region may go.
 //
@@ -127,8 +130,13 @@ class Bridge final : public BufferPool {
   bool HasDeferred() const { return !deferred_.empty(); }
   void ServeDeferred(Time now);
 
-  // Each millisecond or so: lets quiet applications ring, and inspects a part of the regions.
+  // Each millisecond or so: lets quiet applications ring, inspects a part of the regions, and gives
+  // memory of free slots back, kGiveBackAtOnce of all applications' at most.
   void Tend(Time now);
+  // When Tend has something to do even if nothing else happens.
+  Time NextTimeout() const { return in_excess_.empty() ? Time::Infinite() : next_give_back_; }
+  // Of an application whose user has too much memory: its free slots are to keep none.
+  void SetFrugal(uint32_t owner, bool frugal);
 
   std::optional<SocketBuffers> Allocate(uint32_t owner) override;
   void Free(uint32_t owner, const SocketBuffers& buffers) override;
@@ -146,6 +154,10 @@ class Bridge final : public BufferPool {
   static constexpr Duration kSpinnerSilence = Duration::Millis(1);
   static constexpr Duration kInspectionPeriod = Duration::Seconds(1);
   static constexpr uint32_t kInspectedAtOnce = 256;  // slots: about 10 us
+  // Some 50 us, which is 5 % of the thread at most while there is something to give back; what
+  // waits is still its user's, and its next sockets'. 4 GiB take 8 s.
+  static constexpr ByteCount kGiveBackAtOnce = 512 * 1024;
+  static constexpr Duration kGiveBackPeriod = Duration::Millis(1);
   // A position may go wrong in a program that writes over the region by accident; one that does it
   // all the time has no use for its sockets.
   static constexpr uint32_t kMaxBreaches = 16;
@@ -184,6 +196,8 @@ class Bridge final : public BufferPool {
   void NoteOwing(Time now, uint32_t owner);
   void HandOverConnections(Time now, Application& application, SocketId listener, uint32_t slot);
 
+  void NoteExcess(uint32_t owner, Application& application);
+  void GiveBack(Time now);
   void Inspect(Time now);
   // False: the application was evicted.
   bool InspectRegion(Time now, uint32_t owner, Application& application);
@@ -196,11 +210,13 @@ class Bridge final : public BufferPool {
   std::vector<uint32_t> owing_;  // owners with readers that were let sleep on
   Time owing_since_;
   std::vector<Deferred> deferred_;
-  std::deque<uint32_t> ended_;  // owners
+  std::deque<uint32_t> ended_;      // owners
+  std::deque<uint32_t> in_excess_;  // owners; some may have nothing to give back any more
   std::vector<ClassRule> class_rules_;
   const PeerRules* peer_rules_ = nullptr;
   ipc::StackSleep sleeping_ = ipc::StackSleep::kAwake;
   std::optional<uint32_t> stack_core_;
+  Time next_give_back_;
   Time next_inspection_;
   uint32_t inspected_owner_ = 0, inspected_slot_ = 0;  // where the walk goes on
   FallbackLog fallbacks_;

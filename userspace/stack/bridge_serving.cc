@@ -235,6 +235,36 @@ int Bridge::Execute(Time now, Application& application, SocketId socket,
 void Bridge::Tend(Time now) {
   QuietenIdle(now);
   Inspect(now);
+  GiveBack(now);
+}
+
+void Bridge::SetFrugal(uint32_t owner, bool frugal) {
+  Application* application = Find(owner);
+  if (application == nullptr) return;
+  application->side->SetFrugal(frugal);
+  NoteExcess(owner, *application);
+}
+
+void Bridge::NoteExcess(uint32_t owner, Application& application) {
+  if (application.in_excess || application.evicted || !application.side->HasExcess()) return;
+  application.in_excess = true;
+  in_excess_.push_back(owner);
+}
+
+// The first takes all of it, and is the last from then on.
+void Bridge::GiveBack(Time now) {
+  if (in_excess_.empty() || now < next_give_back_) return;
+  next_give_back_ = now + kGiveBackPeriod;
+  ByteCount left = kGiveBackAtOnce;
+  while (left >= ipc::StackSide::kCallBytes && !in_excess_.empty()) {
+    const uint32_t owner = in_excess_.front();
+    in_excess_.pop_front();
+    Application& application = *applications_[owner];
+    application.in_excess = false;
+    if (application.evicted) continue;  // its region goes
+    left -= application.side->ReleaseExcess(left);
+    NoteExcess(owner, application);
+  }
 }
 
 void Bridge::Inspect(Time now) {

@@ -43,6 +43,7 @@ class EmbeddedStack final : public ipc::StackLink, private Housekeeping {
   explicit EmbeddedStack(const Config& config) : config_(config) {}
   absl::Status StartStack();
   void Poll(Time now) override;
+  Time NextTimeout() const override { return stack_->bridge().NextTimeout(); }
 
   // In the order of construction: each uses those above it.
   const Config config_;

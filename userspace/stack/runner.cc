@@ -79,7 +79,8 @@ size_t Runner::Move(Time now) {
 
 void Runner::KeepHouse(Time now) {
   housekeeping_->Poll(now);
-  next_housekeeping_ = now + config_.housekeeping_period;
+  housekeeping_due_ = housekeeping_->NextTimeout();
+  next_housekeeping_ = std::min(now + config_.housekeeping_period, housekeeping_due_);
 }
 
 bool Runner::AnnounceSleep() {
@@ -147,7 +148,7 @@ void Runner::RunOwn(std::unique_lock<std::mutex>& lease) {
       continue;
     }
     if (!AnnounceSleep()) continue;
-    const Time deadline = std::min(host_->NextTimeout(), now + longest_sleep_);
+    const Time deadline = std::min({host_->NextTimeout(), housekeeping_due_, now + longest_sleep_});
     own_sleeps_until_ = deadline;
     sleep_bounded_ = false;
     priority_.BeforeSleep();
@@ -265,7 +266,8 @@ bool Runner::RunLent(std::unique_lock<std::mutex>& lease, bool (*done)(void*), v
       continue;
     }
     if (!AnnounceSleep()) continue;
-    const Time wake_at = std::min({host_->NextTimeout(), now + longest_sleep_, deadline});
+    const Time wake_at =
+        std::min({host_->NextTimeout(), housekeeping_due_, now + longest_sleep_, deadline});
     sleeper_wants_ = {done, argument, wake_at};
     lender_asleep_ = true;
     lease.unlock();

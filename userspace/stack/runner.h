@@ -55,6 +55,9 @@ class Housekeeping {
  public:
   virtual ~Housekeeping() = default;
   virtual void Poll(Time now) = 0;
+  // After a Poll: when there is to be the next one, although no descriptor tells and the stack may
+  // be idle until then.
+  virtual Time NextTimeout() const = 0;
 };
 
 class Runner {
@@ -179,14 +182,15 @@ class Runner {
   Housekeeping* const housekeeping_;
 
   std::mutex lease_;
-  SpinPolicy spin_;                     // under lease_
-  ThreadPriority priority_;             // under lease_
-  CoreSharing sharing_;                 // under lease_
-  Time next_housekeeping_;              // under lease_
-  Duration busy_;                       // under lease_
-  Duration longest_sleep_ = kMaxSleep;  // under lease_
-  Time own_sleeps_until_ = kLongAgo;    // under lease_; on the Sleeper
-  bool sleep_bounded_ = false;          // under lease_; who sleeps now looks in time
+  SpinPolicy spin_;                           // under lease_
+  ThreadPriority priority_;                   // under lease_
+  CoreSharing sharing_;                       // under lease_
+  Time next_housekeeping_;                    // under lease_
+  Time housekeeping_due_ = Time::Infinite();  // under lease_: its NextTimeout
+  Duration busy_;                             // under lease_
+  Duration longest_sleep_ = kMaxSleep;        // under lease_
+  Time own_sleeps_until_ = kLongAgo;          // under lease_; on the Sleeper
+  bool sleep_bounded_ = false;                // under lease_; who sleeps now looks in time
   Time round_began_;  // under lease_; of the last round, and whether it moved something
   bool round_worked_ = false;
   Time last_round_end_;     // under lease_; of a sender's round

@@ -91,6 +91,10 @@ uint32_t Used(StackSide& side, const Region& region) {
   return slot;
 }
 
+void ReleaseAllExcess(StackSide& side) {
+  while (side.HasExcess()) ASSERT_GT(side.ReleaseExcess(1024 * 1024), 0u);
+}
+
 TEST_F(StackSideTest, FreedSlotsKeepSomeMemoryAndNoMore) {
   Region region = *Region::Create({16, 1024 * 1024});
   StackSide side(region.view());
@@ -103,6 +107,7 @@ TEST_F(StackSideTest, FreedSlotsKeepSomeMemoryAndNoMore) {
   constexpr int64_t kBlocksOfASlot = 2 * 1024 * 2;
   EXPECT_EQ(Blocks(region) - before, 6 * kBlocksOfASlot);
   for (const uint32_t slot : slots) side.FreeSlot(slot);
+  ReleaseAllExcess(side);
   EXPECT_EQ(Blocks(region) - before, 4 * kBlocksOfASlot);  // 8 MiB
   EXPECT_EQ(side.slots_in_use(), 0u);
   // Those that keep memory are used first, however many others have come and gone.
@@ -116,7 +121,58 @@ TEST_F(StackSideTest, FreedSlotsKeepSomeMemoryAndNoMore) {
   slots.clear();
   for (int i = 0; i < 6; ++i) slots.push_back(Used(side, region));
   for (const uint32_t slot : slots) side.FreeSlot(slot);
+  ReleaseAllExcess(side);
   EXPECT_EQ(Blocks(region) - before, 4 * kBlocksOfASlot);
+}
+
+TEST_F(StackSideTest, ManySocketsThatEndTogetherGiveMemoryBackInPieces) {
+  Region region = *Region::Create({16, 4 * 1024 * 1024});
+  StackSide side(region.view());
+  std::vector<uint32_t> slots;
+  for (int i = 0; i < 4; ++i) slots.push_back(Used(side, region));
+  const int64_t used = Blocks(region);
+  for (const uint32_t slot : slots) side.FreeSlot(slot);
+  EXPECT_EQ(Blocks(region), used) << "the end of sockets costs nothing";
+  // Of one ring, too, a piece at a time.
+  constexpr ByteCount kPiece = 256 * 1024;
+  for (int64_t pieces = 1; side.HasExcess(); ++pieces) {
+    ASSERT_EQ(side.ReleaseExcess(kPiece), kPiece);
+    ASSERT_EQ(used - Blocks(region), pieces * 2 * 256);
+  }
+  EXPECT_EQ(used - Blocks(region), 24 * 1024 * 2);
+  EXPECT_EQ(side.ReleaseExcess(kPiece), 0u);
+}
+
+TEST_F(StackSideTest, SmallRingsAreCountedAsTheCallsThatTheyCost) {
+  Region region = *Region::Create({16, 4096});
+  StackSide side(region.view());
+  side.SetFrugal(true);
+  std::vector<uint32_t> slots;
+  for (int i = 0; i < 4; ++i) slots.push_back(Used(side, region));
+  const int64_t used = Blocks(region);
+  for (const uint32_t slot : slots) side.FreeSlot(slot);
+  EXPECT_EQ(side.ReleaseExcess(3 * StackSide::kCallBytes), 3 * StackSide::kCallBytes);
+  EXPECT_EQ(used - Blocks(region), 3 * 8);
+  EXPECT_EQ(side.ReleaseExcess(StackSide::kCallBytes - 1), 0u);
+}
+
+// A socket that begins with what is left of a ring touches the rest as any other.
+TEST_F(StackSideTest, ASlotOfWhichSomeWasGivenBackIsUsedLikeAnyOther) {
+  constexpr uint64_t kBytes = 1024 * 1024;
+  Region region = *Region::Create({1, kBytes});
+  StackSide side(region.view());
+  side.FreeSlot(Used(side, region));
+  side.SetFrugal(true);
+  ASSERT_EQ(side.ReleaseExcess(kBytes + kBytes / 2), kBytes + kBytes / 2);
+  const int64_t before = Blocks(region);
+  const uint32_t slot = *side.AllocateSlot();
+  side.SetFrugal(false);
+  state_.flags = Flags(SlotState::kConnected);
+  state_.received = kBytes / 2;
+  side.Publish(slot, state_);
+  EXPECT_EQ(Blocks(region) - before, 2 * 32) << "asked for ahead, behind what is there";
+  side.FreeSlot(slot);
+  EXPECT_FALSE(side.HasExcess());
 }
 
 // A byte has a page to itself.
@@ -137,6 +193,7 @@ TEST_F(StackSideTest, FreedSlotsOfShortStreamsKeepNoMore) {
   }
   EXPECT_GT(Blocks(region) - before, kMostKept);
   for (uint32_t slot = 0; slot < kSlots; ++slot) side.FreeSlot(slot);
+  ReleaseAllExcess(side);
   EXPECT_EQ(Blocks(region) - before, kMostKept);
 }
 
@@ -152,7 +209,8 @@ TEST_F(StackSideTest, WhatFreeSlotsKeepIsGivenBackWhenAsked) {
   side.FreeSlot(slots[1]);
   constexpr int64_t kBlocksOfASlot = 2 * 1024 * 2;
   EXPECT_EQ(Blocks(region) - before, 3 * kBlocksOfASlot);
-  side.ReleaseFreeSlots();
+  side.SetFrugal(true);
+  ReleaseAllExcess(side);
   EXPECT_EQ(Blocks(region) - before, kBlocksOfASlot) << "but those in use";
   EXPECT_EQ(side.slots_in_use(), 1u);
   for (int i = 0; i < 15; ++i) EXPECT_TRUE(side.AllocateSlot().has_value());

@@ -89,6 +89,7 @@ class LoopbackLink final : public ipc::StackLink, private Housekeeping {
   }
 
  private:
+  Time NextTimeout() const override { return Time::Infinite(); }
   void Poll(Time now) override {
     const std::lock_guard<std::mutex> hold(looks_mutex_);
     looked_at_ = now;
