@@ -108,6 +108,7 @@ bool ControlServer::Refuse(const Connection& connection, int error, const std::s
 }
 
 bool ControlServer::Found(Time now, Connection& connection) {
+  messages_left_ -= kFoundingCost - 1;
   UserAccount* const account = parts_.accounts->Enter(connection.peer.uid);
   if (account == nullptr) {
     return Refuse(connection, EDQUOT,
@@ -239,6 +240,7 @@ void ControlServer::ShutForReading(int end) {
 
 bool ControlServer::OnWaitSet(ClientRegion& region, uint32_t set, int fd) {
   if (set >= ipc::kWaitSets || !IsEventFd(fd)) return false;
+  messages_left_ -= kWaitSetCost - 1;
   region.side->SetEventFd(set, fd);
   parts_.guardian->SetEventFd(region.number, set, fd);
   return true;

@@ -41,7 +41,8 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Create(UniqueFd li
   }
   auto server = std::unique_ptr<ControlServer>(
       new ControlServer(std::move(listener), std::move(epoll), std::move(parts)));
-  if (!server->Watch(server->listener_.get(), EPOLLIN, EventTag{EventSource::kListener}.Pack())) {
+  if (!server->Watch(server->listener_.get(), EPOLLIN | EPOLLET,
+                     EventTag{EventSource::kListener}.Pack())) {
     return absl::ResourceExhaustedError(
         absl::StrCat("control socket: epoll_ctl: ", std::strerror(errno)));
   }
@@ -88,9 +89,29 @@ void ControlServer::Poll(Time now) {
     const int messages_before = messages_left_;
     const int count = epoll_wait(epoll_.get(), events, kEventsAtOnce, 0);
     for (int i = 0; i < count; ++i) Dispatch(now, events[i].data.u64);
+    if (has_callers_) Accept(now);
+    TakeTurns(now);
     if (count < kEventsAtOnce && messages_left_ == messages_before) break;
   }
   while (const std::optional<uint32_t> owner = bridge_->PollEnded()) RemoveRegion(now, *owner);
+}
+
+Time ControlServer::NextTimeout() const {
+  return std::min(turns_.NextTimeout(), has_callers_ ? accepts_.NextTimeout() : Time::Infinite());
+}
+
+void ControlServer::TakeTurns(Time now) {
+  while (messages_left_ > 0) {
+    const std::optional<uint32_t> connection = turns_.Next(now);
+    if (!connection) return;
+    ReadConnection(now, *connection);
+  }
+}
+
+void ControlServer::LineUp(Connection& connection) {
+  if (connection.in_turn) return;
+  connection.in_turn = true;
+  turns_.Add(connection.peer.uid, connection.number);
 }
 
 // Numbers are not used again for long, so an event of something that an earlier one has ended finds
@@ -99,10 +120,12 @@ void ControlServer::Dispatch(Time now, uint64_t packed) {
   const EventTag tag = EventTag::Unpack(packed);
   switch (tag.source) {
     case EventSource::kListener:
-      Accept(now);
+      has_callers_ = true;
       break;
     case EventSource::kConnection:
-      ReadConnection(now, tag.number);
+      if (const auto found = connections_.find(tag.number); found != connections_.end()) {
+        LineUp(*found->second);
+      }
       break;
     case EventSource::kAnchor:
       OnAnchorEnd(now, tag.number, tag.slot);
@@ -115,10 +138,14 @@ void ControlServer::Dispatch(Time now, uint64_t packed) {
   }
 }
 
+// Those who have come say what they want before many others come: there is a limit of strangers.
 void ControlServer::Accept(Time now) {
-  for (int i = 0; i < kAcceptsAtOnce && messages_left_ > 0; ++i, --messages_left_) {
+  const int most = turns_.NextTimeout() <= now ? 1 : kAcceptsAtOnce;
+  for (int i = 0; i < most && messages_left_ > 0 && accepts_.MayGo(now); ++i, --messages_left_) {
+    accepts_.Charge(now, 1);
     UniqueFd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd.valid()) {
+      has_callers_ = errno != EAGAIN;
       if (errno == EMFILE || errno == ENFILE) TurnAway();
       return;
     }
@@ -127,8 +154,9 @@ void ControlServer::Accept(Time now) {
     connection->peer = PeerOf(fd.get());
     connection->since = now;
     connection->fd = std::move(fd);
+    turns_.Charge(now, connection->peer.uid, 1);
     const EventTag tag{EventSource::kConnection, connection->number};
-    if (!Admit(*connection) || !Watch(connection->fd.get(), EPOLLIN, tag.Pack())) {
+    if (!Admit(*connection) || !Watch(connection->fd.get(), EPOLLIN | EPOLLET, tag.Pack())) {
       closer_.Close(std::move(connection->fd));
       continue;
     }
@@ -140,11 +168,13 @@ void ControlServer::Accept(Time now) {
   }
 }
 
-// No descriptor for who waits: without this the listener would stay readable, and be looked at
-// again and again.
+// No descriptor for who waits: without this he would wait for ever, and be looked at again and
+// again.
 void ControlServer::TurnAway() {
   spare_ = UniqueFd();
-  closer_.Close(UniqueFd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)));
+  UniqueFd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  has_callers_ = fd.valid() || errno != EAGAIN;  // without a spare, that was not asked
+  closer_.Close(std::move(fd));
   spare_ = UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
@@ -174,20 +204,37 @@ void ControlServer::Disconnect(Connection& connection) {
   closer_.Close(std::move(connection.fd));
 }
 
+// Until there is nothing more, or its turn is over: no event tells of what is there already.
 void ControlServer::ReadConnection(Time now, uint32_t number) {
-  for (; messages_left_ > 0; --messages_left_) {
-    const auto found = connections_.find(number);
-    if (found == connections_.end()) return;
-    alignas(uint64_t) std::byte bytes[ipc::kMaxControlMessage];
-    ipc::ReceivedMessage received =
-        ipc::ReceiveMessage(found->second->fd.get(), bytes, sizeof(bytes), MSG_DONTWAIT);
-    if (received.size < 0 && errno == EAGAIN) return;
-    const bool keep =
-        received.size > 0 && !received.truncated &&
-        OnMessage(now, *found->second, bytes, static_cast<size_t>(received.size), received);
-    for (size_t i = 0; i < received.fd_count; ++i) closer_.Close(std::move(received.fds[i]));
-    if (!keep) CloseConnection(now, number);
+  auto found = connections_.find(number);
+  if (found == connections_.end()) return;
+  found->second->in_turn = false;
+  const uid_t user = found->second->peer.uid;
+  const int left_before = messages_left_;
+  bool more = true;
+  while (more && messages_left_ > 0 && left_before - messages_left_ < kMessagesATurn) {
+    more = ReadMessage(now, *found->second);
+    --messages_left_;
+    found = connections_.find(number);
+    more = more && found != connections_.end();
   }
+  turns_.Charge(now, user, left_before - messages_left_);
+  if (more) LineUp(*found->second);
+}
+
+// False: there is none.
+bool ControlServer::ReadMessage(Time now, Connection& connection) {
+  const uint32_t number = connection.number;
+  alignas(uint64_t) std::byte bytes[ipc::kMaxControlMessage];
+  ipc::ReceivedMessage received =
+      ipc::ReceiveMessage(connection.fd.get(), bytes, sizeof(bytes), MSG_DONTWAIT);
+  if (received.size < 0 && errno == EAGAIN) return false;
+  messages_left_ -= static_cast<int>(received.fd_count) / kDescriptorsAMessage;
+  const bool keep = received.size > 0 && !received.truncated &&
+                    OnMessage(now, connection, bytes, static_cast<size_t>(received.size), received);
+  for (size_t i = 0; i < received.fd_count; ++i) closer_.Close(std::move(received.fds[i]));
+  if (!keep) CloseConnection(now, number);
+  return true;
 }
 
 void ControlServer::CloseConnection(Time now, uint32_t number) {
@@ -255,13 +302,8 @@ void ControlServer::RemoveRegion(Time now, uint32_t owner) {
 
 void ControlServer::Tend(Time now) {
   if (parts_.guardian->Tend()) TellGuardianAll();
-  while (!strangers_.empty()) {
-    const auto found = connections_.find(strangers_.front());
-    const bool known = found == connections_.end() || found->second->region != nullptr;
-    if (!known && now - found->second->since < kPatience) break;
-    if (!known) CloseConnection(now, strangers_.front());
-    strangers_.pop_front();
-  }
+  turns_.ForgetIdle(now);
+  EndStrangers(now);
   LookAtMemory();
   for (const auto& [number, region] : regions_) {
     bridge_->SetFrugal(region->owner, parts_.accounts->TooMuch(region->user));
@@ -273,6 +315,24 @@ void ControlServer::Tend(Time now) {
   std::sort(excessive.begin(), excessive.end());
   excessive.erase(std::unique(excessive.begin(), excessive.end()), excessive.end());
   for (const uid_t user : excessive) EvictLargestOf(now, user);
+}
+
+// Those who have said something that waits to be read have not been silent.
+void ControlServer::EndStrangers(Time now) {
+  for (size_t left = strangers_.size(); left > 0; --left) {
+    const uint32_t number = strangers_.front();
+    const auto found = connections_.find(number);
+    const bool known = found == connections_.end() || found->second->region != nullptr;
+    if (!known && now - found->second->since < kPatience) return;
+    strangers_.pop_front();
+    if (known) continue;
+    if (found->second->in_turn) {
+      found->second->since = now;
+      strangers_.push_back(number);
+    } else {
+      CloseConnection(now, number);
+    }
+  }
 }
 
 void ControlServer::LookAtMemory() {

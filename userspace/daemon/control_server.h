@@ -21,7 +21,9 @@
 // What a descriptor of ours names may live on in its
 // sender's hands, so each is taken out of the epoll before it is closed. What others have sent is
 // closed by the Closer's threads, never here. Whatever comes, a Poll takes at most kMessagesAPoll
-// messages, and what one anchor's queue holds beyond that; the rest waits for the next.
+// messages, and what one anchor's queue holds beyond that; the rest waits for the next. Of a
+// connection it takes kMessagesATurn, then it is another one's turn; a user has a rate of his own
+// (ControlTurns), and the listener one for all, since who connects is known only then.
 //
 // Owner: the daemon. Thread: the one that holds the lease. Cost: a poll that finds nothing is one
 // system call.
@@ -39,6 +41,7 @@
 #include "base/rng.h"
 #include "base/unique_fd.h"
 #include "daemon/closer.h"
+#include "daemon/control_turns.h"
 #include "daemon/guardian.h"
 #include "daemon/region_releaser.h"
 #include "daemon/user_accounts.h"
@@ -66,8 +69,9 @@ class ControlServer {
   // The bridge outlives the server's use. Before the first Poll.
   void Attach(Bridge* bridge) { bridge_ = bridge; }
 
-  // Readable when Poll has something to do.
+  // Readable when Poll has something to do; or NextTimeout has come, after a Poll.
   int fd() const { return epoll_.get(); }
+  Time NextTimeout() const;
   void Poll(Time now);
   // Once a second or so: limits of memory, strangers.
   void Tend(Time now);
@@ -79,9 +83,19 @@ class ControlServer {
  private:
   static constexpr int kEventsAtOnce = 64;
   static constexpr int kMaxBatches = 16;  // of events a Poll
-  // And new connections, and reads of what an anchor holds: some 10 us each at the worst.
-  static constexpr int kMessagesAPoll = 256;
+  // And new connections, and reads of what an anchor holds: 10 to 20 us each. What costs more is
+  // counted as several.
+  static constexpr int kMessagesAPoll = 64;
+  // A turn of one connection's is over when it has sent so many.
+  static constexpr int kMessagesATurn = 8;
   static constexpr int kAcceptsAtOnce = 16;
+  // A fifth of the thread at most, at 10 us each; and the backlog's 128 have been seen 6 ms later.
+  static constexpr Duration kAcceptTime = Duration::Micros(50);
+  static constexpr int64_t kAcceptBurst = 2048;  // programs that start at the same moment
+  // A memory file, its mapping, and files of /proc: 400 us.
+  static constexpr int kFoundingCost = 32;
+  static constexpr int kWaitSetCost = 4;           // the guardian is told, and woken
+  static constexpr int kDescriptorsAMessage = 16;  // that come with it cost as much as one more
   static constexpr uint32_t kMaxStrangersOfUser = 128;  // programs that start at the same moment
   // A document takes milliseconds when there are many sockets. Who asks again before so many times
   // the time that it took gets the same one.
@@ -112,6 +126,7 @@ class ControlServer {
     ApplicationInfo peer;
     ClientRegion* region = nullptr;  // null: a stranger
     bool founder = false;            // has made its region
+    bool in_turn = false;            // there is something to read
     Time since;
   };
 
@@ -124,6 +139,8 @@ class ControlServer {
   void Unwatch(int fd);
   uint32_t NextNumber();
   void Dispatch(Time now, uint64_t tag);
+  void TakeTurns(Time now);
+  void LineUp(Connection& connection);
 
   void Accept(Time now);
   void TurnAway();
@@ -131,6 +148,7 @@ class ControlServer {
   void Forget(const Connection& connection);
   void Disconnect(Connection& connection);
   void ReadConnection(Time now, uint32_t number);
+  bool ReadMessage(Time now, Connection& connection);
   // False: the connection is to be closed.
   bool OnMessage(Time now, Connection& connection, const void* bytes, size_t size,
                  ipc::ReceivedMessage& received);
@@ -153,6 +171,7 @@ class ControlServer {
   void ReleaseIfUnused(Time now, ClientRegion& region);
   void RemoveRegion(Time now, uint32_t owner);
   void EvictLargestOf(Time now, uid_t user);
+  void EndStrangers(Time now);
   void LookAtMemory();
   void TellGuardianAll();
 
@@ -168,10 +187,13 @@ class ControlServer {
   absl::flat_hash_map<uint32_t, ClientRegion*> by_owner_;
   absl::flat_hash_map<uid_t, Caller> callers_;  // who has connections
   std::deque<uint32_t> strangers_;  // connections, oldest first; some may have become known
-  int messages_left_ = 0;           // of this Poll
-  UniqueFd spare_;                  // given up to turn somebody away when there are no more
-  UniqueFd status_;                 // the last document, sealed
-  Time status_again_;               // not before
+  ControlTurns turns_;              // connections with something to read
+  EventRate accepts_{kAcceptTime, kAcceptBurst};
+  bool has_callers_ = false;  // somebody may wait at the listener
+  int messages_left_ = 0;     // of this Poll
+  UniqueFd spare_;            // given up to turn somebody away when there are no more
+  UniqueFd status_;           // the last document, sealed
+  Time status_again_;         // not before
 };
 
 }  // namespace netchannel
