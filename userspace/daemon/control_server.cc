@@ -81,19 +81,22 @@ uint32_t ControlServer::NextNumber() {
 
 // What a message leads to may bring the next event: an anchor that is received has ended already.
 // So it looks again after messages; other events bring none, and most are doorbells.
-void ControlServer::Poll(Time now) {
+bool ControlServer::Poll(Time now) {
   for (const uid_t user : releaser_.TakeReleased()) parts_.accounts->Leave(user);
   epoll_event events[kEventsAtOnce];
+  bool found = false;
   messages_left_ = kMessagesAPoll;
   for (int batch = 0; batch < kMaxBatches && messages_left_ > 0; ++batch) {
     const int messages_before = messages_left_;
     const int count = epoll_wait(epoll_.get(), events, kEventsAtOnce, 0);
+    found |= count > 0;
     for (int i = 0; i < count; ++i) Dispatch(now, events[i].data.u64);
     if (has_callers_) Accept(now);
     TakeTurns(now);
     if (count < kEventsAtOnce && messages_left_ == messages_before) break;
   }
   while (const std::optional<uint32_t> owner = bridge_->PollEnded()) RemoveRegion(now, *owner);
+  return found;
 }
 
 Time ControlServer::NextTimeout() const {

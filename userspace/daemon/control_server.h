@@ -72,7 +72,8 @@ class ControlServer {
   // Readable when Poll has something to do; or NextTimeout has come, after a Poll.
   int fd() const { return epoll_.get(); }
   Time NextTimeout() const;
-  void Poll(Time now);
+  // Whether there was something.
+  bool Poll(Time now);
   // Once a second or so: limits of memory, strangers.
   void Tend(Time now);
 

@@ -69,12 +69,10 @@ absl::Status Daemon::StartStack() {
   ThreadPriorityConfig priority = ThreadPriorityOf(config_);
   priority.limit_process = true;
   PermitThreadPriority(priority);
-  auto stack = RunningStack::Create({.spin = Duration::Micros(config_.spin_us),
-                                     .lend = false,
-                                     .housekeeping_period = kControlPeriod,
-                                     .priority = priority},
-                                    host, /*deferring=*/true, interface_->lanes(),
-                                    interface_->hops(), &rng_, static_cast<Housekeeping*>(this));
+  auto stack = RunningStack::Create(
+      {.spin = Duration::Micros(config_.spin_us), .lend = false, .priority = priority}, host,
+      /*deferring=*/true, interface_->lanes(), interface_->hops(), &rng_,
+      static_cast<Housekeeping*>(this));
   if (!stack.ok()) return stack.status();
   stack_ = *std::move(stack);
   stack_->bridge().SetClassRules(config_.class_rules);
@@ -96,11 +94,15 @@ Daemon::~Daemon() {
   if (control_ != nullptr) unlink(socket_path_.c_str());
 }
 
-void Daemon::Poll(Time now) {
+Duration Daemon::Poll(Time now) {
   rounds_.fetch_add(1, std::memory_order_relaxed);
-  control_->Poll(now);
+  const bool found = control_->Poll(now);
   stack_->bridge().ServeDeferred(now);
-  if (now < next_tend_) return;
+  if (now >= next_tend_) Tend(now);
+  return look_period_.OnLook(found);
+}
+
+void Daemon::Tend(Time now) {
   next_tend_ = now + kTendPeriod;
   interface_->Poll(now, *stack_, {control_->fd()});
   stack_->bridge().Tend(now);

@@ -23,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/control_server.h"
 #include "daemon/guardian.h"
+#include "daemon/look_period.h"
 #include "daemon/low_ports.h"
 #include "daemon/user_accounts.h"
 #include "stack/config.h"
@@ -45,9 +46,6 @@ class Daemon final : private Housekeeping {
   uint64_t rounds() const { return rounds_.load(std::memory_order_relaxed); }
 
  private:
-  // A quiet application that rings waits this long at most while the stack is busy with others; a
-  // look costs 0.1 us.
-  static constexpr Duration kControlPeriod = Duration::Micros(20);
   static constexpr Duration kTendPeriod = Duration::Millis(1);
   static constexpr Duration kAccountPeriod = Duration::Seconds(1);
 
@@ -57,8 +55,11 @@ class Daemon final : private Housekeeping {
   explicit Daemon(const Config& config);
   absl::Status OpenAll();
   absl::Status StartStack();
-  void Poll(Time now) override;
-  Time NextTimeout() const override { return std::max(next_tend_, stack_->bridge().NextTimeout()); }
+  Duration Poll(Time now) override;
+  Time NextTimeout() const override {
+    return std::min(control_->NextTimeout(), std::max(next_tend_, stack_->bridge().NextTimeout()));
+  }
+  void Tend(Time now);
   std::string StatusDocument();  // under the lease
 
   // In the order of construction: each uses those above it.
@@ -72,6 +73,7 @@ class Daemon final : private Housekeeping {
   std::unique_ptr<ControlServer> control_;  // the regions
   std::unique_ptr<RunningStack> stack_;
   std::unique_ptr<StatusServer> status_server_;
+  LookPeriod look_period_;
   Time next_tend_, next_accounts_;
   std::atomic<uint64_t> rounds_{0};
 };

@@ -37,9 +37,10 @@ EmbeddedStack::~EmbeddedStack() {
   stack_.reset();
 }
 
-void EmbeddedStack::Poll(Time now) {
+Duration EmbeddedStack::Poll(Time now) {
   interface_->Poll(now, stack_->running());
   stack_->bridge().Tend(now);
+  return kLookPeriod;
 }
 
 std::string EmbeddedStack::StatusJson() {

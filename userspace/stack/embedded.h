@@ -40,9 +40,11 @@ class EmbeddedStack final : public ipc::StackLink, private Housekeeping {
   std::string StatusJson() override;
 
  private:
+  static constexpr Duration kLookPeriod = Duration::Millis(5);
+
   explicit EmbeddedStack(const Config& config) : config_(config) {}
   absl::Status StartStack();
-  void Poll(Time now) override;
+  Duration Poll(Time now) override;
   Time NextTimeout() const override { return stack_->bridge().NextTimeout(); }
 
   // In the order of construction: each uses those above it.

@@ -53,7 +53,7 @@ Runner::RoundResult Runner::Round(Time now) {
   if (round_wanted_.load(std::memory_order_relaxed)) round_wanted_ = false;  // before Serve looks
   // Whoever waits for this round does not wait for the housekeeping, if an idle round comes in
   // time.
-  if (now >= next_housekeeping_ + config_.housekeeping_period || bridge_->HasDeferred()) {
+  if (now >= latest_housekeeping_ || bridge_->HasDeferred()) {
     KeepHouse(now);
   }
   result.received = host_->Receive(now);
@@ -78,9 +78,10 @@ size_t Runner::Move(Time now) {
 }
 
 void Runner::KeepHouse(Time now) {
-  housekeeping_->Poll(now);
+  const Duration period = housekeeping_->Poll(now);
   housekeeping_due_ = housekeeping_->NextTimeout();
-  next_housekeeping_ = std::min(now + config_.housekeeping_period, housekeeping_due_);
+  next_housekeeping_ = std::min(now + period, housekeeping_due_);
+  latest_housekeeping_ = next_housekeeping_ + period;
 }
 
 bool Runner::AnnounceSleep() {

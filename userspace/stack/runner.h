@@ -42,19 +42,18 @@ namespace netchannel {
 struct RunnerConfig {
   Duration spin = Duration::Micros(50);
   bool lend = true;
-  // What only Housekeeping sees waits so long for an idle round, and then as long again at most. A
-  // look costs system calls.
-  Duration housekeeping_period = Duration::Millis(5);
   ThreadPriorityConfig priority;  // of the stack's own thread
 };
 
-// What a round does besides the host and the bridge (the kernel's routes, for one). Called once a
-// period, when a sleep was ended by one of the descriptors that only it reads, and when the bridge
-// has deferred calls.
+// What a round does besides the host and the bridge (the kernel's routes, for one). Called when the
+// last look's period is over, when a sleep was ended by one of the descriptors that only it reads,
+// and when the bridge has deferred calls.
 class Housekeeping {
  public:
   virtual ~Housekeeping() = default;
-  virtual void Poll(Time now) = 0;
+  // Until the next look; what only Housekeeping sees waits so long for an idle round, and then as
+  // long again at most. A look costs system calls.
+  virtual Duration Poll(Time now) = 0;
   // After a Poll: when there is to be the next one, although no descriptor tells and the stack may
   // be idle until then.
   virtual Time NextTimeout() const = 0;
@@ -185,7 +184,8 @@ class Runner {
   SpinPolicy spin_;                           // under lease_
   ThreadPriority priority_;                   // under lease_
   CoreSharing sharing_;                       // under lease_
-  Time next_housekeeping_;                    // under lease_
+  Time next_housekeeping_;                    // under lease_; in an idle round
+  Time latest_housekeeping_;                  // under lease_; in any round
   Time housekeeping_due_ = Time::Infinite();  // under lease_: its NextTimeout
   Duration busy_;                             // under lease_
   Duration longest_sleep_ = kMaxSleep;        // under lease_

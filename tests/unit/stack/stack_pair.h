@@ -90,11 +90,12 @@ class LoopbackLink final : public ipc::StackLink, private Housekeeping {
 
  private:
   Time NextTimeout() const override { return Time::Infinite(); }
-  void Poll(Time now) override {
+  Duration Poll(Time now) override {
     const std::lock_guard<std::mutex> hold(looks_mutex_);
     looked_at_ = now;
     ++looks_;
     looked_.notify_one();
+    return Duration::Millis(5);
   }
 
   SeededRng rng_;
