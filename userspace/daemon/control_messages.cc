@@ -213,7 +213,7 @@ bool ControlServer::OnAnchor(ClientRegion& region, const ipc::AnchorMessage& mes
   // Of a socket that is no more: its descriptor ends with ours.
   if (!bridge_->Holds(region.owner, slot)) return true;
   const EventTag tag{EventSource::kAnchor, region.number, slot};
-  ShutForReading(end.get());
+  ShutForReading(region.user, end.get());
   // The end of the other side is always told.
   if (!Watch(end.get(), 0, tag.Pack())) return false;
   if (slot >= region.anchors.size()) region.anchors.resize(slot + 1);
@@ -228,12 +228,12 @@ bool ControlServer::OnAnchor(ClientRegion& region, const ipc::AnchorMessage& mes
 
 // Who writes to the descriptor past the library is told so, and does not lose it unawares. What has
 // been written before may hold descriptors, the other end among them, which must not live on in it.
-void ControlServer::ShutForReading(int end) {
+void ControlServer::ShutForReading(uid_t user, int end) {
   shutdown(end, SHUT_RD);
   char bytes[4096];
   for (;; --messages_left_) {
     ipc::ReceivedMessage received = ipc::ReceiveMessage(end, bytes, sizeof(bytes), MSG_DONTWAIT);
-    for (size_t i = 0; i < received.fd_count; ++i) closer_.Close(std::move(received.fds[i]));
+    for (size_t i = 0; i < received.fd_count; ++i) closer_.Close(user, std::move(received.fds[i]));
     if (received.size <= 0) return;
   }
 }

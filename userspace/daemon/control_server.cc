@@ -29,6 +29,17 @@ bool HasEnded(int end) {
   return poll(&events, 1, 0) == 1;
 }
 
+// Nothing waits to be read, and nothing can be sent any more. A message may have no bytes and hold
+// descriptors all the same: its credentials, for which there is no room here, tell it from the end.
+bool IsEmptyForGood(int connection) {
+  const int on = 1;
+  msghdr message{};
+  return setsockopt(connection, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) == 0 &&
+         shutdown(connection, SHUT_RD) == 0 &&
+         recvmsg(connection, &message, MSG_PEEK | MSG_DONTWAIT) == 0 &&
+         (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) == 0;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Create(UniqueFd listener,
@@ -160,7 +171,7 @@ void ControlServer::Accept(Time now) {
     turns_.Charge(now, connection->peer.uid, 1);
     const EventTag tag{EventSource::kConnection, connection->number};
     if (!Admit(*connection) || !Watch(connection->fd.get(), EPOLLIN | EPOLLET, tag.Pack())) {
-      closer_.Close(std::move(connection->fd));
+      Dismiss(connection->peer.uid, std::move(connection->fd));
       continue;
     }
     Caller& caller = callers_[connection->peer.uid];
@@ -177,11 +188,17 @@ void ControlServer::TurnAway() {
   spare_ = UniqueFd();
   UniqueFd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   has_callers_ = fd.valid() || errno != EAGAIN;  // without a spare, that was not asked
-  closer_.Close(std::move(fd));
+  if (fd.valid()) Dismiss(PeerOf(fd.get()).uid, std::move(fd));
   spare_ = UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
 bool ControlServer::Admit(const Connection& connection) {
+  if (closer_.IsStuck(connection.peer.uid)) {
+    return Refuse(connection, EBUSY,
+                  absl::StrCat("descriptors that user ", connection.peer.uid,
+                               " has sent to the daemon do not close (a socket that lingers, a "
+                               "file system that does not answer): end what holds them"));
+  }
   const auto found = callers_.find(connection.peer.uid);
   if (found == callers_.end()) return true;
   const Caller& caller = found->second;
@@ -204,7 +221,12 @@ void ControlServer::Forget(const Connection& connection) {
 // What it has sent and nobody has read goes with it.
 void ControlServer::Disconnect(Connection& connection) {
   Unwatch(connection.fd.get());
-  closer_.Close(std::move(connection.fd));
+  Dismiss(connection.peer.uid, std::move(connection.fd));
+}
+
+// What nothing waits in is closed in no time, and needs no thread.
+void ControlServer::Dismiss(uid_t user, UniqueFd fd) {
+  if (!IsEmptyForGood(fd.get())) closer_.Close(user, std::move(fd));
 }
 
 // Until there is nothing more, or its turn is over: no event tells of what is there already.
@@ -213,6 +235,10 @@ void ControlServer::ReadConnection(Time now, uint32_t number) {
   if (found == connections_.end()) return;
   found->second->in_turn = false;
   const uid_t user = found->second->peer.uid;
+  if (closer_.MustWait(user)) {
+    turns_.Defer(now + kCloserRest, user);
+    return LineUp(*found->second);
+  }
   const int left_before = messages_left_;
   bool more = true;
   while (more && messages_left_ > 0 && left_before - messages_left_ < kMessagesATurn) {
@@ -228,6 +254,7 @@ void ControlServer::ReadConnection(Time now, uint32_t number) {
 // False: there is none.
 bool ControlServer::ReadMessage(Time now, Connection& connection) {
   const uint32_t number = connection.number;
+  const uid_t user = connection.peer.uid;
   alignas(uint64_t) std::byte bytes[ipc::kMaxControlMessage];
   ipc::ReceivedMessage received =
       ipc::ReceiveMessage(connection.fd.get(), bytes, sizeof(bytes), MSG_DONTWAIT);
@@ -235,7 +262,7 @@ bool ControlServer::ReadMessage(Time now, Connection& connection) {
   messages_left_ -= static_cast<int>(received.fd_count) / kDescriptorsAMessage;
   const bool keep = received.size > 0 && !received.truncated &&
                     OnMessage(now, connection, bytes, static_cast<size_t>(received.size), received);
-  for (size_t i = 0; i < received.fd_count; ++i) closer_.Close(std::move(received.fds[i]));
+  for (size_t i = 0; i < received.fd_count; ++i) closer_.Close(user, std::move(received.fds[i]));
   if (!keep) CloseConnection(now, number);
   return true;
 }
@@ -306,6 +333,7 @@ void ControlServer::RemoveRegion(Time now, uint32_t owner) {
 void ControlServer::Tend(Time now) {
   if (parts_.guardian->Tend()) TellGuardianAll();
   turns_.ForgetIdle(now);
+  closer_.Look();
   EndStrangers(now);
   LookAtMemory();
   for (const auto& [number, region] : regions_) {

@@ -20,7 +20,8 @@
 // nor the pair that it claims to be of is read or written: its name can be forged, its cookie not.
 // What a descriptor of ours names may live on in its
 // sender's hands, so each is taken out of the epoll before it is closed. What others have sent is
-// closed by the Closer's threads, never here. Whatever comes, a Poll takes at most kMessagesAPoll
+// closed by the Closer's threads, never here; whose descriptors do not close is not read from, and
+// his connections are refused. Whatever comes, a Poll takes at most kMessagesAPoll
 // messages, and what one anchor's queue holds beyond that; the rest waits for the next. Of a
 // connection it takes kMessagesATurn, then it is another one's turn; a user has a rate of his own
 // (ControlTurns), and the listener one for all, since who connects is known only then.
@@ -101,6 +102,8 @@ class ControlServer {
   // A document takes milliseconds when there are many sockets. Who asks again before so many times
   // the time that it took gets the same one.
   static constexpr int kStatusRest = 10;
+  // Whose closes are behind is read again after it.
+  static constexpr Duration kCloserRest = Duration::Millis(10);
   static constexpr Duration kPatience = Duration::Seconds(2);
 
   struct Anchor {
@@ -148,6 +151,7 @@ class ControlServer {
   bool Admit(const Connection& connection);
   void Forget(const Connection& connection);
   void Disconnect(Connection& connection);
+  void Dismiss(uid_t user, UniqueFd connection);
   void ReadConnection(Time now, uint32_t number);
   bool ReadMessage(Time now, Connection& connection);
   // False: the connection is to be closed.
@@ -164,7 +168,7 @@ class ControlServer {
   // Takes the end if it is one.
   bool OnAnchor(ClientRegion& region, const ipc::AnchorMessage& message, UniqueFd& end);
   bool OnWaitSet(ClientRegion& region, uint32_t set, int fd);
-  void ShutForReading(int end);
+  void ShutForReading(uid_t user, int end);
   ClientRegion* RegionOfAnchor(int anchor) const;
 
   void CloseConnection(Time now, uint32_t number);

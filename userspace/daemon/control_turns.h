@@ -34,6 +34,8 @@ class EventRate {
   // When MayGo is true.
   Time NextTimeout() const { return clock_ - ahead_; }
   void Charge(Time now, int64_t events) { clock_ = std::max(clock_, now) + each_ * events; }
+  // None before `until`.
+  void Defer(Time until) { clock_ = std::max(clock_, until + ahead_); }
   bool IsWhole(Time now) const { return clock_ <= now; }
 
  private:
@@ -56,6 +58,8 @@ class ControlTurns {
   std::optional<uint32_t> Next(Time now);
   // What has been read, in messages.
   void Charge(Time now, uid_t user, int64_t messages);
+  // Nothing is to be read from him before `until`.
+  void Defer(Time until, uid_t user) { users_[user].rate.Defer(until); }
   // When Next has one. In the past: it has one now.
   Time NextTimeout() const;
   // Once a second or so.

@@ -131,6 +131,7 @@ absl::Status ToStatus(const std::string& path, const RefusalMessage& refusal) {
     case ENOMEM:
     case EMFILE:
     case EDQUOT:
+    case EBUSY:
       return absl::ResourceExhaustedError(message);
     default:
       return absl::InvalidArgumentError(message);

@@ -42,6 +42,16 @@ TEST_F(ControlTurnsTest, WhoIsBeyondHisRateWaitsAndNobodyElse) {
   EXPECT_EQ(turns_.Next(now_ + Duration::Nanos(1)), 1u) << "what waited is not lost";
 }
 
+TEST_F(ControlTurnsTest, WhoIsToWaitIsNotReadUntilThen) {
+  turns_.Add(kA, 1);
+  turns_.Add(kB, 11);
+  turns_.Defer(now_ + Duration::Millis(10), kA);
+  EXPECT_EQ(turns_.Next(now_), 11u);
+  EXPECT_EQ(turns_.Next(now_), std::nullopt);
+  EXPECT_EQ(turns_.NextTimeout(), now_ + Duration::Millis(10));
+  EXPECT_EQ(turns_.Next(turns_.NextTimeout()), 1u);
+}
+
 TEST_F(ControlTurnsTest, OverALongTimeAUserHasItsRate) {
   int64_t served = 0;
   turns_.Add(kA, 1);
