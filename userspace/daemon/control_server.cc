@@ -325,8 +325,8 @@ void ControlServer::RemoveRegion(Time now, uint32_t owner) {
     if (anchor.end.valid()) Unwatch(anchor.end.get());
   }
   bridge_->RemoveApplication(now, owner);
-  parts_.guardian->RemoveRegion(region->number, was_used);
-  releaser_.Release(std::move(region->memory), region->user);
+  parts_.guardian->RemoveRegion(region->number);
+  releaser_.Release(std::move(region->memory), region->user, was_used);
   regions_.erase(region->number);
 }
 

@@ -99,9 +99,8 @@ void Guardian::SetEventFd(uint32_t region, uint32_t set, int fd) {
   Send(GuardianMessage{GuardianOrder::kSetEventFd, region, set}, fd);
 }
 
-void Guardian::RemoveRegion(uint32_t region, bool empty) {
-  Send(GuardianMessage{empty ? GuardianOrder::kEmptyRegion : GuardianOrder::kRemoveRegion, region,
-                       0});
+void Guardian::RemoveRegion(uint32_t region) {
+  Send(GuardianMessage{GuardianOrder::kRemoveRegion, region, 0});
 }
 
 bool Guardian::Tend() {

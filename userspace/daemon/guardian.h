@@ -43,9 +43,7 @@ class Guardian {
   // The descriptors stay the caller's.
   void AddRegion(uint32_t region, int memory_file);
   void SetEventFd(uint32_t region, uint32_t set, int fd);
-  // `empty`: others may still map it, and its rings' memory is to be given back all the same. The
-  // guardian does that, since gigabytes take a while.
-  void RemoveRegion(uint32_t region, bool empty);
+  void RemoveRegion(uint32_t region);
 
   // Once a second or so. True: there is a new guardian, which knows of no region.
   bool Tend();

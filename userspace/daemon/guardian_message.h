@@ -8,13 +8,7 @@
 
 namespace netchannel {
 
-enum class GuardianOrder : uint32_t {
-  kAddRegion,
-  kSetEventFd,
-  kRemoveRegion,
-  kEmptyRegion,
-  kFarewell
-};
+enum class GuardianOrder : uint32_t { kAddRegion, kSetEventFd, kRemoveRegion, kFarewell };
 
 struct GuardianMessage {
   GuardianOrder order;

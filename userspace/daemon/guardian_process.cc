@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -25,17 +24,6 @@ struct Watched {
 };
 using WatchedRegions = std::map<uint32_t, Watched>;
 
-// The rings alone: the library still reads the rest, and learns from it that it was disconnected.
-void Empty(const Watched& watched) {
-  if (!watched.memory_file.valid()) return;
-  const auto region = ipc::Region::Map(dup(watched.memory_file.get()));
-  if (!region.ok()) return;
-  const ipc::RegionLayout& layout = region->view().layout();
-  fallocate(region->fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-            static_cast<off_t>(layout.buffers_offset),
-            static_cast<off_t>(layout.region_size - layout.buffers_offset));
-}
-
 // True: go on; false: the daemon has said farewell.
 bool Obey(const GuardianMessage& message, ipc::ReceivedMessage& received, WatchedRegions& regions) {
   switch (message.order) {
@@ -47,11 +35,6 @@ bool Obey(const GuardianMessage& message, ipc::ReceivedMessage& received, Watche
         found->second.event_fds[message.set] = std::move(received.fds[0]);
       }
       return true;
-    case GuardianOrder::kEmptyRegion:
-      if (const auto found = regions.find(message.region); found != regions.end()) {
-        Empty(found->second);
-      }
-      [[fallthrough]];
     case GuardianOrder::kRemoveRegion:
       regions.erase(message.region);
       return true;

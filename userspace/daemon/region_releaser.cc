@@ -1,15 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/region_releaser.h"
 
+#include <fcntl.h>
+
 #include <utility>
 
 #include "daemon/helper_thread.h"
 
 namespace netchannel {
+namespace {
 
-void RegionReleaser::Release(ipc::Region region, uid_t user) {
+// The rings alone: the library still reads the rest, and learns from it that it was disconnected.
+void EmptyRings(const ipc::Region& region) {
+  const ipc::RegionLayout& layout = region.view().layout();
+  fallocate(region.fd(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+            static_cast<off_t>(layout.buffers_offset),
+            static_cast<off_t>(layout.region_size - layout.buffers_offset));
+}
+
+}  // namespace
+
+void RegionReleaser::Release(ipc::Region region, uid_t user, bool empty) {
   const std::lock_guard<std::mutex> hold(state_->mutex);
-  state_->waiting.push_back({std::move(region), user});
+  state_->waiting.push_back({std::move(region), user, empty});
   if (!state_->runs) state_->runs = StartHelperThread([state = state_] { Main(*state); });
 }
 
@@ -26,6 +39,7 @@ void RegionReleaser::Main(State& state) {
     Waiting one = std::move(state.waiting.front());
     state.waiting.pop_front();
     hold.unlock();
+    if (one.empty) EmptyRings(one.region);
     one.region.ReleaseInPieces();
     hold.lock();
     state.released.push_back(one.user);

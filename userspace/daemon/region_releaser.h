@@ -5,6 +5,10 @@
 // stack's. Our own files end in bounded time, and in turn; what programs have sent may not
 // (daemon/closer.h), which is why the two do not share threads.
 //
+// A region that others may still map, since it was taken from them, is emptied first: its rings'
+// memory goes back to the kernel although they keep the mapping. Here and not by the guardian,
+// which anybody of its user may kill with the order in its hands.
+//
 // Bound: a region counts as an application of its user until it has gone, so no more wait than
 // users may have.
 //
@@ -30,8 +34,8 @@ class RegionReleaser {
   RegionReleaser(const RegionReleaser&) = delete;
   RegionReleaser& operator=(const RegionReleaser&) = delete;
 
-  // The region is `user`'s; nobody uses our mapping of it any more.
-  void Release(ipc::Region region, uid_t user);
+  // The region is `user`'s; nobody uses our mapping of it any more. `empty`: see above.
+  void Release(ipc::Region region, uid_t user, bool empty);
   // Whose regions have gone since the last call, one entry a region.
   std::vector<uid_t> TakeReleased();
 
@@ -39,6 +43,7 @@ class RegionReleaser {
   struct Waiting {
     ipc::Region region;
     uid_t user;
+    bool empty;
   };
   // Of the thread, too, which may outlive the object.
   struct State {

@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <cstring>
 #include <fstream>
@@ -14,6 +16,7 @@
 
 #include "control_place.h"
 #include "daemon/region_releaser.h"
+#include "ipc/futex.h"
 
 namespace netchannel {
 namespace {
@@ -116,6 +119,26 @@ TEST_F(RegionEndTest, AnotherApplicationMayComeWhenTheRegionHasGone) {
   EXPECT_TRUE(welcome);
 }
 
+// A guardian may be killed at any time; what it was to do has to be done all the same.
+TEST_F(RegionEndTest, ARegionThatIsTakenFromAProgramIsEmptiedWithoutAGuardian) {
+  ASSERT_EQ(kill(fuzz::TheGuardian()->pid(), SIGKILL), 0);
+  siginfo_t info;
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(fuzz::TheGuardian()->pid()), &info, WEXITED | WNOWAIT),
+            0);
+  program_->Scribble();
+  place_.Advance(Duration::Seconds(2));  // the header is looked at
+  // But for what describes the sockets.
+  const auto is_empty = [&] { return BytesOf(file_.get()) < kSocketBytes; };
+  const Time give_up = ipc::MonotonicNow() + Duration::Seconds(10);
+  while (!is_empty() && ipc::MonotonicNow() < give_up) {
+    place_.world().Step();
+    sched_yield();
+  }
+  EXPECT_TRUE(is_empty()) << "although the program keeps its mapping";
+  EXPECT_EQ(place_.server().region_count(), 0u);
+  place_.server().Tend(place_.world().now());  // another guardian, for the tests to come
+}
+
 bool IsMapped(const std::byte* base) {
   char begin[32];
   std::snprintf(begin, sizeof(begin), "%lx-", reinterpret_cast<unsigned long>(base));
@@ -134,7 +157,7 @@ TEST(RegionReleaserTest, TellsWhoseRegionsHaveGoneOnceEach) {
     ipc::Region region = *ipc::Region::Create({kSlots, kRingBytes});
     const std::byte* const base = region.base();
     ASSERT_TRUE(IsMapped(base));
-    releaser.Release(std::move(region), user);
+    releaser.Release(std::move(region), user, false);
     while (users.size() < user) {
       for (const uid_t gone : releaser.TakeReleased()) users.push_back(gone);
       sched_yield();
