@@ -10,11 +10,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 
+#include "../../unit/daemon/lingering.h"
 #include "base/rng.h"
 #include "daemon_fixture.h"
 #include "ipc/anchor_name.h"
@@ -257,30 +259,21 @@ TEST_F(HostileTest, ASocketInErrorThatIsPresentedAsAnAnchorEndsAtOnce) {
   ExpectIdle();
 }
 
-// A connection of the kernel's TCP in the test's namespace, of which the last close waits for the
-// peer: who reads nothing.
-struct Lingering {
-  Lingering() {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
-    const UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    EXPECT_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
-    EXPECT_EQ(listen(listener.get(), 1), 0);
-    EXPECT_EQ(getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
-    EXPECT_EQ(connect(end.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
-    peer = UniqueFd(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    const linger long_enough = {.l_onoff = 1, .l_linger = 600};
-    EXPECT_EQ(setsockopt(end.get(), SOL_SOCKET, SO_LINGER, &long_enough, sizeof(long_enough)), 0);
-    const std::vector<char> block(1 << 20);
-    while (send(end.get(), block.data(), block.size(), MSG_DONTWAIT) > 0) {
-    }
+// While it is there `process`, a child, does not run.
+class Stopped {
+ public:
+  explicit Stopped(const Process& process) : process_(process) {
+    process_.Signal(SIGSTOP);
+    siginfo_t info;
+    EXPECT_EQ(waitid(P_PID, static_cast<id_t>(process_.pid()), &info, WSTOPPED), 0);
   }
-  UniqueFd end = UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  UniqueFd peer;
+  ~Stopped() { process_.Signal(SIGCONT); }
+
+ private:
+  const Process& process_;
 };
 
+// The last close of each is the daemon's.
 TEST_F(HostileTest, DescriptorsWhoseCloseTakesLongHoldNobodyUp) {
   const InNamespace at_a(*pair_, kA);
   const char nonsense[7] = {};
@@ -289,19 +282,21 @@ TEST_F(HostileTest, DescriptorsWhoseCloseTakesLongHoldNobodyUp) {
     SCOPED_TRACE(way);
     const RawClient hostile = ConnectRaw(kA);
     Lingering lingering;
-    if (way == 0) {  // in a message that is refused
-      ASSERT_TRUE(hostile.Send(nonsense, sizeof(nonsense), lingering.end.get()));
-    } else if (way == 1) {  // in one that is not read any more, most likely
-      hostile.Send(nonsense, sizeof(nonsense), -1);
-      hostile.Send(nonsense, sizeof(nonsense), lingering.end.get());
-    } else {  // in an anchor's queue
+    if (way == 2) {  // in an anchor's queue
       int ends[2];
       ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
       const UniqueFd end(ends[0]), other(ends[1]);
       ASSERT_TRUE(ipc::SendMessage(other.get(), "x", 1, {lingering.end.get()}));
+      lingering.end = UniqueFd();
       SendAnchor(hostile, Create(hostile), end.get());
+    } else {  // in a message that is refused, or in the one behind it, which is not read
+      const Stopped stopped(daemons_[kA]);
+      if (way == 1) {
+        ASSERT_TRUE(hostile.Send(nonsense, sizeof(nonsense), -1));
+      }
+      ASSERT_TRUE(hostile.Send(nonsense, sizeof(nonsense), lingering.end.get()));
+      lingering.end = UniqueFd();
     }
-    lingering.end = UniqueFd();
     EXPECT_TRUE(StreamGoesOn());
     peers.push_back(std::move(lingering.peer));
   }
