@@ -40,7 +40,9 @@ void TakeAfter(const struct stat& old, const std::string& part) {
 absl::Status CheckFolder(const std::string& path) {
   const std::string folder = FolderOf(PlaceOf(path));
   if (access(folder.c_str(), W_OK | X_OK) == 0) return absl::OkStatus();
-  return ErrnoError(absl::StrCat(path, ": make a file in ", folder).c_str());
+  return ErrnoError(absl::StrCat(path, ": make a file in ", folder,
+                                 " (name a folder that is there and yours to write to)")
+                        .c_str());
 }
 
 }  // namespace
@@ -48,7 +50,8 @@ absl::Status CheckFolder(const std::string& path) {
 absl::Status CheckWritable(const std::string& path) {
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) return CheckFolder(path);
-  if (S_ISDIR(info.st_mode)) return absl::InvalidArgumentError(absl::StrCat(path, ": is a folder"));
+  if (S_ISDIR(info.st_mode))
+    return absl::InvalidArgumentError(absl::StrCat(path, ": is a folder: name a file"));
   if (access(path.c_str(), W_OK) == 0) return absl::OkStatus();
   return ErrnoError(absl::StrCat("write to ", path).c_str());
 }

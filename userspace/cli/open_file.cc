@@ -60,8 +60,9 @@ absl::Status OpenFile::ReadAt(uint64_t offset, absl::Span<std::byte> room) const
   while (!room.empty()) {
     const ssize_t got = pread(fd_.get(), room.data(), room.size(), static_cast<off_t>(offset));
     if (got == 0) {
-      return absl::DataLossError(
-          absl::StrCat(path_, ": was cut while it was read, at byte ", offset, " of ", size_));
+      return absl::DataLossError(absl::StrCat(path_, ": was cut while it was read, at byte ",
+                                              offset, " of ", size_,
+                                              ": send it again when it is whole"));
     }
     if (got < 0) {
       if (errno == EINTR && !InterruptRequested()) continue;

@@ -77,7 +77,8 @@ absl::StatusOr<T> ReceiveGreeting(ByteStream& stream) {
   }
   if (value.magic != T{}.magic) {
     return absl::InvalidArgumentError(
-        "the peer is no `netchannel` of this version with the same subcommand (bench, copy)");
+        "the peer is no `netchannel` of this version with the same subcommand: start `bench`, or "
+        "`copy`, at both ends");
   }
   if (auto status = ReceiveAll(stream, bytes.subspan(sizeof(value.magic))); !status.ok()) {
     return status;
